@@ -1,0 +1,82 @@
+/* Quern: runs an ONNX model. The only public header.
+ *
+ * A qn_model is loaded once from bytes that are pushed in, then asked for answers:
+ *   qn_model_create → { qn_model_want, copy bytes, qn_model_commit }… → qn_model_finish
+ *   → { qn_input_bind, write qn_input_value()->data }… → qn_run_start → qn_run_step until done → qn_output_value
+ * Every function that can fail returns a qn_status; the sentence is in qn_model_error(). A failed call leaves the model
+ * usable. Nothing here is thread-safe for one model; different models are independent. */
+#ifndef QUERN_H
+#define QUERN_H
+
+#include "base/dtype.h"
+#include "base/status.h"
+#include "base/value.h"
+
+typedef struct qn_model qn_model;
+
+/* NULL when there is no memory. */
+qn_model *qn_model_create(void);
+void qn_model_free(qn_model *m); /* NULL is legal */
+/* The last failure of any call on this model. */
+const qn_error *qn_model_error(const qn_model *m);
+
+/* Where the next bytes of the file go: at most *size bytes at *ptr, valid until the next call on the model. *size is never 0.
+ * `expected` bytes of the file are still to come as far as the caller knows (0: unknown); a hint only. */
+qn_status qn_model_want(qn_model *m, size_t expected, void **ptr, size_t *size);
+/* `size` bytes (at most what was wanted) were written. */
+qn_status qn_model_commit(qn_model *m, size_t size);
+/* All bytes were given: builds the graph, runs the passes, packs the weights. External data must be supplied first:
+ * while qn_model_external() returns true, push bytes [offset, offset + length) of `location` through want and commit. */
+qn_status qn_model_finish(qn_model *m);
+/* The next missing piece of external data, after the whole .onnx was pushed and before qn_model_finish. length 0: to the end of the file. */
+bool qn_model_external(qn_model *m, const char **location, uint64_t *offset, uint64_t *length);
+
+typedef struct qn_port { /* an input or output as the model declares it */
+  const char *name;
+  qn_kind kind;
+  qn_dtype dtype;
+  int rank;               /* -1: not declared */
+  const int64_t *dims;    /* [rank]; -1: symbolic or unknown */
+  const char *const *symbols; /* [rank]; name of a symbolic dimension or NULL */
+  bool optional;          /* an input with an initializer as default */
+} qn_port;
+
+int qn_input_count(const qn_model *m);
+int qn_output_count(const qn_model *m);
+const qn_port *qn_input_port(const qn_model *m, int i);
+const qn_port *qn_output_port(const qn_model *m, int i);
+
+/* Gives input i a type and shape for the next run and memory for its elements (qn_input_value(m, i)->tensor.data, contents
+ * undefined, valid until the input is bound again with a larger shape). Checked against what the model declares. */
+qn_status qn_input_bind(qn_model *m, int i, qn_dtype dtype, int rank, const int64_t *dims);
+/* Leaves an optional input to its default. */
+qn_status qn_input_unbind(qn_model *m, int i);
+/* For sequence inputs and strings, fill the value by the qn_value functions. */
+qn_value *qn_input_value(qn_model *m, int i);
+
+/* Begins a run: plans it if these shapes are new. All inputs must be bound. */
+qn_status qn_run_start(qn_model *m);
+/* Runs for about `budget_us` microseconds (0: to the end) at node boundaries. *done tells whether the run is over. */
+qn_status qn_run_step(qn_model *m, uint32_t budget_us, bool *done);
+/* Ends a run that is not done. */
+void qn_run_cancel(qn_model *m);
+/* Output i of the finished run; valid until the next qn_run_start or qn_input_bind. */
+const qn_value *qn_output_value(const qn_model *m, int i);
+
+typedef struct qn_stats {
+  uint64_t parameters;      /* elements in initializers of the file */
+  uint64_t weight_bytes;    /* raw and packed constants now held */
+  uint64_t arena_bytes;     /* activations */
+  uint64_t heap_bytes;      /* all live blocks of this process */
+  uint32_t nodes;           /* after the passes */
+  uint32_t nodes_in_file;
+  uint32_t plans;           /* plan segments in the cache */
+  uint32_t alloc_calls;     /* since start */
+  int opset;
+} qn_stats;
+void qn_model_stats(const qn_model *m, qn_stats *stats);
+
+/* A clock in microseconds for budgets, supplied by the host (natively: monotonic time). */
+extern uint64_t qn_now_us(void);
+
+#endif
