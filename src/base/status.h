@@ -2,6 +2,7 @@
 #ifndef QN_BASE_STATUS_H
 #define QN_BASE_STATUS_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 /* X-macro: code, JavaScript `QuernError.code`. wasm and the JavaScript layer are generated from this list. */
@@ -41,6 +42,9 @@ typedef struct qn_error {
 
 /* Records a failure and returns `code`. The format takes %s %d %u %lld %llu %zu %g %c %% only. `err` may be NULL. */
 qn_status qn_fail(qn_error *err, qn_status code, const char *format, ...) QN_PRINTF(3, 4);
+
+/* The same with `op 'node': ` before the sentence, and both recorded. */
+qn_status qn_fail_step(qn_error *err, qn_status code, const char *op, const char *node, const char *format, va_list args);
 
 /* Forwards a failure to the caller. */
 #define QN_TRY(expr)                        \
