@@ -1,0 +1,119 @@
+#include "kernel/softmax.h"
+
+#include <math.h>
+
+#include "kernel/cast.h"
+#include "kernel/fast_exp.h"
+
+enum { TILE = 32, LANES = 8 };
+
+/* One row. */
+static void softmax_row(const float *x, int64_t n, bool logs, float *y) {
+  float lane[LANES], largest, sum = 0;
+  for (int j = 0; j < LANES; j++) lane[j] = x[0];
+  int64_t i = 0;
+  for (; i + LANES <= n; i += LANES)
+    for (int j = 0; j < LANES; j++) lane[j] = lane[j] >= x[i + j] || lane[j] != lane[j] ? lane[j] : x[i + j];
+  largest = lane[0];
+  for (int j = 1; j < LANES; j++) largest = largest >= lane[j] || largest != largest ? largest : lane[j];
+  for (; i < n; i++) largest = largest >= x[i] || largest != largest ? largest : x[i];
+  for (int j = 0; j < LANES; j++) lane[j] = 0;
+  double total = 0;
+  for (int64_t block = 0; block < n; block += 512) { /* stretches in float, their sums in double */
+    int64_t end = block + 512 < n ? block + 512 : n;
+    for (int j = 0; j < LANES; j++) lane[j] = 0;
+    i = block;
+    if (logs) {
+      for (; i + LANES <= end; i += LANES)
+        for (int j = 0; j < LANES; j++) lane[j] += qn_fast_exp(x[i + j] - largest);
+      for (; i < end; i++) lane[0] += qn_fast_exp(x[i] - largest);
+    } else {
+      for (; i + LANES <= end; i += LANES)
+        for (int j = 0; j < LANES; j++) {
+          float e = qn_fast_exp(x[i + j] - largest);
+          y[i + j] = e;
+          lane[j] += e;
+        }
+      for (; i < end; i++) lane[0] += y[i] = qn_fast_exp(x[i] - largest);
+    }
+    sum = 0;
+    for (int j = 0; j < LANES; j++) sum += lane[j];
+    total += (double)sum;
+  }
+  if (logs) {
+    float off = (float)log(total);
+    for (i = 0; i < n; i++) y[i] = x[i] - largest - off;
+  } else {
+    float scale = (float)(1 / total);
+    for (i = 0; i < n; i++) y[i] *= scale;
+  }
+}
+
+/* `width` neighbouring columns of n rows, `step` apart. */
+#define DEFINE_COLUMNS(T, EXP)                                                                        \
+  static void columns_##T(const T *x, int64_t n, int64_t step, int64_t width, bool logs, T *y) {      \
+    T largest[TILE], sum[TILE];                                                                       \
+    for (int64_t j = 0; j < width; j++) {                                                             \
+      largest[j] = x[j];                                                                              \
+      sum[j] = 0;                                                                                     \
+    }                                                                                                 \
+    for (int64_t i = 1; i < n; i++)                                                                   \
+      for (int64_t j = 0; j < width; j++) {                                                           \
+        T v = x[i * step + j];                                                                        \
+        largest[j] = largest[j] >= v || largest[j] != largest[j] ? largest[j] : v;                    \
+      }                                                                                               \
+    for (int64_t i = 0; i < n; i++)                                                                   \
+      for (int64_t j = 0; j < width; j++) {                                                           \
+        T v = x[i * step + j] - largest[j], e = EXP(v);                                               \
+        y[i * step + j] = logs ? v : e;                                                               \
+        sum[j] += e;                                                                                  \
+      }                                                                                               \
+    for (int64_t j = 0; j < width; j++) sum[j] = logs ? (T)log((double)sum[j]) : 1 / sum[j];          \
+    for (int64_t i = 0; i < n; i++)                                                                   \
+      for (int64_t j = 0; j < width; j++)                                                             \
+        y[i * step + j] = logs ? y[i * step + j] - sum[j] : y[i * step + j] * sum[j];                 \
+  }
+DEFINE_COLUMNS(float, qn_fast_exp)
+DEFINE_COLUMNS(double, exp)
+
+/* One at the first largest element of each column. */
+#define DEFINE_HARD(T)                                                                                \
+  static void hard_##T(const T *x, int64_t n, int64_t step, int64_t width, T *y) {                    \
+    for (int64_t j = 0; j < width; j++) {                                                             \
+      int64_t best = 0;                                                                               \
+      for (int64_t i = 1; i < n; i++)                                                                 \
+        if (x[i * step + j] > x[best * step + j]) best = i;                                           \
+      for (int64_t i = 0; i < n; i++) y[i * step + j] = i == best;                                    \
+    }                                                                                                 \
+  }
+DEFINE_HARD(float)
+DEFINE_HARD(double)
+
+size_t qn_softmax_scratch(qn_dtype dtype, int64_t n, int64_t inner) {
+  if (dtype == QN_FLOAT || dtype == QN_DOUBLE) return 0;
+  return (size_t)n * (size_t)(inner < TILE ? inner : TILE) * sizeof(float);
+}
+
+static void run_float(qn_softmax_kind kind, const float *x, int64_t n, int64_t step, int64_t width, float *y) {
+  if (kind == QN_HARDMAX) hard_float(x, n, step, width, y);
+  else if (step == 1) softmax_row(x, n, kind == QN_LOG_SOFTMAX, y);
+  else columns_float(x, n, step, width, kind == QN_LOG_SOFTMAX, y);
+}
+
+void qn_softmax(qn_softmax_kind kind, qn_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *x, void *y, void *scratch) {
+  if (n == 0) return;
+  for (int64_t o = 0; o < outer; o++)
+    for (int64_t j = 0; j < inner; j += TILE) {
+      int64_t width = inner - j < TILE ? inner - j : TILE, at = o * n * inner + j;
+      if (dtype == QN_FLOAT) run_float(kind, (const float *)x + at, n, inner, width, (float *)y + at);
+      else if (dtype == QN_DOUBLE && kind == QN_HARDMAX) hard_double((const double *)x + at, n, inner, width, (double *)y + at);
+      else if (dtype == QN_DOUBLE) columns_double((const double *)x + at, n, inner, width, kind == QN_LOG_SOFTMAX, (double *)y + at);
+      else {
+        float *wide = scratch;
+        for (int64_t i = 0; i < n; i++) qn_load(QN_IN_F32, dtype, x, (size_t)(at + i * inner), (size_t)width, wide + i * width);
+        run_float(kind, wide, n, width, width, wide);
+        for (int64_t i = 0; i < n; i++)
+          qn_store(QN_IN_F32, dtype, y, (size_t)(at + i * inner), (size_t)width, wide + i * width, (qn_cast_mode){0});
+      }
+    }
+}
