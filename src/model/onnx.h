@@ -8,7 +8,7 @@
 
 /* An initializer or a tensor attribute. */
 typedef struct qn_onnx_tensor {
-  qn_tensor tensor;            /* data == block, or the table of a string tensor */
+  qn_tensor tensor;            /* first: an attribute's qn_tensor * is its qn_onnx_tensor. data == block, or the table of a string tensor */
   const char *name;
   void *block;                 /* qn_alloc; owned by the model, may be taken (set to NULL) by its reader */
   const char *location;        /* external data: a relative path, or NULL */

@@ -1,0 +1,247 @@
+#include "quern.h"
+
+#include <string.h>
+
+#include "graph/execute.h"
+#include "graph/ir.h"
+#include "model/onnx.h"
+
+typedef enum stage { READING, READY, RUNNING, DONE, BROKEN } stage;
+
+typedef struct input {
+  qn_port port;
+  int slot;                  /* index among the graph's inputs */
+  qn_value value;            /* owns its block */
+  bool bound;
+} input;
+
+struct qn_model {
+  qn_error error;
+  stage stage;
+  qn_onnx_model onnx;
+  qn_context context;
+  qn_ir *graph;
+  qn_frame *frame;
+  qn_executor executor;
+  input *inputs;
+  qn_port *outputs;
+  int n_inputs, n_outputs, nodes_in_file;
+};
+
+qn_model *qn_model_create(void) {
+  qn_model *m = qn_alloc_zeroed(sizeof *m);
+  if (!m) return NULL;
+  m->context.onnx = &m->onnx;
+  m->context.err = &m->error;
+  if (qn_onnx_begin(&m->onnx, &m->error) != QN_OK) m->stage = BROKEN;
+  return m;
+}
+
+static void free_frames(qn_ir *g) {
+  if (!g) return;
+  qn_frame_free(g->frame);
+  for (int n = 0; n < g->n_nodes; n++)
+    for (int b = 0; b < g->nodes[n].n_bodies; b++) free_frames(g->nodes[n].bodies[b]);
+}
+
+void qn_model_free(qn_model *m) {
+  if (!m) return;
+  free_frames(m->graph);
+  for (int i = 0; i < m->n_inputs; i++) qn_value_clear(&m->inputs[i].value);
+  qn_context_free(&m->context);
+  qn_onnx_free(&m->onnx);
+  qn_free(m);
+}
+
+const qn_error *qn_model_error(const qn_model *m) { return &m->error; }
+
+static qn_status wrong_time(qn_model *m, const char *what) {
+  static const char *const names[] = {"is still being read", "is ready", "is running", "has finished a run", "failed to load"};
+  return qn_fail(&m->error, QN_ERR_STATE, "%s while the model %s", what, names[m->stage]);
+}
+
+/* ---- reading ---- */
+
+static qn_status broken(qn_model *m, qn_status status) {
+  if (status != QN_OK) m->stage = BROKEN;
+  return status;
+}
+
+qn_status qn_model_want(qn_model *m, size_t expected, void **ptr, size_t *size) {
+  (void)expected;
+  if (m->stage != READING) return wrong_time(m, "bytes were offered");
+  return broken(m, qn_onnx_want(&m->onnx, ptr, size, &m->error));
+}
+
+qn_status qn_model_commit(qn_model *m, size_t size) {
+  if (m->stage != READING) return wrong_time(m, "bytes were given");
+  return broken(m, qn_onnx_commit(&m->onnx, size, &m->error));
+}
+
+bool qn_model_external(qn_model *m, const char **location, uint64_t *offset, uint64_t *length) {
+  if (m->stage != READING) return false;
+  const qn_onnx_tensor *t = qn_onnx_external(&m->onnx);
+  if (!t) return false;
+  *location = t->location;
+  *offset = t->offset;
+  *length = t->length;
+  return true;
+}
+
+static void fill_port(qn_port *to, const qn_onnx_port *from) {
+  *to = (qn_port){.name = from->name, .kind = from->kind, .dtype = from->dtype, .rank = from->rank, .dims = from->dims, .symbols = from->symbols};
+}
+
+static qn_status make_ports(qn_model *m) {
+  qn_ir *g = m->graph;
+  m->inputs = qn_pool_alloc(&m->context.pool, (size_t)g->n_inputs * sizeof *m->inputs);
+  m->outputs = qn_pool_alloc(&m->context.pool, (size_t)g->n_outputs * sizeof *m->outputs);
+  if (!m->inputs || !m->outputs) return qn_fail(&m->error, QN_ERR_MEMORY, "no memory for the model's inputs and outputs");
+  int slot = 0;
+  for (const qn_onnx_port_item *p = m->onnx.graph.inputs; p; p = p->next, slot++) {
+    if (g->values[g->inputs[slot]].constant) continue; /* an initializer of an old file, listed as an input */
+    input *in = &m->inputs[m->n_inputs++];
+    fill_port(&in->port, &p->port);
+    in->slot = slot;
+    in->port.optional = g->defaults[slot] != NULL;
+  }
+  for (const qn_onnx_port_item *p = m->onnx.graph.outputs; p; p = p->next) fill_port(&m->outputs[m->n_outputs++], &p->port);
+  return QN_OK;
+}
+
+static qn_status finish(qn_model *m) {
+  qn_context *c = &m->context;
+  QN_TRY(qn_onnx_end(&m->onnx, &m->error));
+  QN_TRY(qn_ir_build(c, &m->onnx.graph, &m->graph));
+  m->nodes_in_file = m->onnx.graph.n_nodes;
+  QN_TRY(make_ports(m));
+  QN_TRY(qn_pass_fold(m->graph));
+  qn_ir_count_readers(c, m->graph);
+  QN_TRY(qn_pass_fuse(m->graph));
+  QN_TRY(qn_pass_fold(m->graph));
+  qn_ir_count_readers(c, m->graph);
+  QN_TRY(qn_pass_prepare(m->graph));
+  return qn_frame_create(m->graph, &m->frame);
+}
+
+qn_status qn_model_finish(qn_model *m) {
+  if (m->stage != READING) return wrong_time(m, "the model was finished");
+  QN_TRY(broken(m, finish(m)));
+  m->stage = READY;
+  return QN_OK;
+}
+
+/* ---- ports ---- */
+
+int qn_input_count(const qn_model *m) { return m->n_inputs; }
+int qn_output_count(const qn_model *m) { return m->n_outputs; }
+const qn_port *qn_input_port(const qn_model *m, int i) { return i >= 0 && i < m->n_inputs ? &m->inputs[i].port : NULL; }
+const qn_port *qn_output_port(const qn_model *m, int i) { return i >= 0 && i < m->n_outputs ? &m->outputs[i] : NULL; }
+
+static qn_status idle(qn_model *m, const char *what) {
+  return m->stage == READY || m->stage == DONE ? QN_OK : wrong_time(m, what);
+}
+
+static qn_status check_input(qn_model *m, const qn_port *p, qn_dtype dtype, int rank, const int64_t *dims) {
+  char got[QN_SHAPE_TEXT], expected[QN_SHAPE_TEXT];
+  if (p->kind != QN_KIND_TENSOR) return QN_OK;
+  if (p->dtype && p->dtype != dtype)
+    return qn_fail(&m->error, QN_ERR_TYPE, "input '%s' is %s; the model expects %s", p->name, qn_dtype_name(dtype), qn_dtype_name(p->dtype));
+  if (p->rank < 0) return QN_OK;
+  bool fits = p->rank == rank;
+  for (int d = 0; fits && d < rank; d++) fits = p->dims[d] <= 0 || p->dims[d] == dims[d]; /* exporters write 0 for "any" */
+  if (fits) return QN_OK;
+  qn_shape_text(got, rank, dims);
+  qn_shape_text(expected, p->rank, p->dims);
+  return qn_fail(&m->error, QN_ERR_SHAPE, "input '%s' has shape %s; the model expects %s (-1: any)", p->name, got, expected);
+}
+
+qn_status qn_input_bind(qn_model *m, int i, qn_dtype dtype, int rank, const int64_t *dims) {
+  QN_TRY(idle(m, "an input was bound"));
+  if (i < 0 || i >= m->n_inputs) return qn_fail(&m->error, QN_ERR_ARGUMENT, "input %d does not exist; the model has %d", i, m->n_inputs);
+  input *in = &m->inputs[i];
+  qn_error inner;
+  QN_TRY(check_input(m, &in->port, dtype, rank, dims));
+  qn_status status = qn_value_reserve(&in->value, dtype, rank, dims, &inner);
+  if (status != QN_OK) return qn_fail(&m->error, status, "input '%s': %s", in->port.name, inner.text);
+  in->bound = true;
+  return QN_OK;
+}
+
+qn_status qn_input_unbind(qn_model *m, int i) {
+  QN_TRY(idle(m, "an input was unbound"));
+  if (i < 0 || i >= m->n_inputs) return qn_fail(&m->error, QN_ERR_ARGUMENT, "input %d does not exist; the model has %d", i, m->n_inputs);
+  m->inputs[i].bound = false;
+  return QN_OK;
+}
+
+qn_value *qn_input_value(qn_model *m, int i) {
+  if (i < 0 || i >= m->n_inputs) return NULL;
+  m->inputs[i].bound = true;
+  return &m->inputs[i].value;
+}
+
+/* ---- running ---- */
+
+qn_status qn_run_start(qn_model *m) {
+  QN_TRY(idle(m, "a run was started"));
+  for (int i = 0; i < m->n_inputs; i++) {
+    input *in = &m->inputs[i];
+    const qn_constant *otherwise = m->graph->defaults[in->slot];
+    if (!in->bound && !otherwise) return qn_fail(&m->error, QN_ERR_ARGUMENT, "input '%s' is missing", in->port.name);
+    qn_plan_value *to = &m->frame->inputs[in->slot];
+    to->value = in->bound ? in->value : otherwise->value;
+    to->value.owned = false;
+  }
+  m->stage = READY;
+  QN_TRY(qn_execute_begin(&m->executor, m->frame));
+  m->stage = RUNNING;
+  return QN_OK;
+}
+
+qn_status qn_run_step(qn_model *m, uint32_t budget_us, bool *done) {
+  if (m->stage != RUNNING) return wrong_time(m, "a run was continued");
+  qn_status status = qn_execute(&m->executor, budget_us, done);
+  if (status != QN_OK) m->stage = READY;
+  else if (*done) m->stage = DONE;
+  return status;
+}
+
+void qn_run_cancel(qn_model *m) {
+  if (m->stage != RUNNING) return;
+  for (int i = 0; i < m->executor.depth; i++) {
+    qn_frame *f = m->executor.stack[i];
+    if (f->current && f->next_step < f->current->n_steps) f->current->steps[f->next_step].step.phase = 0;
+  }
+  m->executor.depth = 0;
+  m->stage = READY;
+}
+
+const qn_value *qn_output_value(const qn_model *m, int i) {
+  if (m->stage != DONE || i < 0 || i >= m->n_outputs) return NULL;
+  return qn_frame_output(m->frame, i, NULL);
+}
+
+/* ---- statistics ---- */
+
+static void count_frames(const qn_ir *g, qn_stats *stats) {
+  stats->nodes += (uint32_t)g->n_nodes;
+  if (g->frame) {
+    stats->arena_bytes += g->frame->arena_size;
+    stats->plans += (uint32_t)qn_plan_count(g->frame);
+  }
+  for (int n = 0; n < g->n_nodes; n++)
+    for (int b = 0; b < g->nodes[n].n_bodies; b++) count_frames(g->nodes[n].bodies[b], stats);
+}
+
+void qn_model_stats(const qn_model *m, qn_stats *stats) {
+  memset(stats, 0, sizeof *stats);
+  stats->parameters = m->onnx.parameters;
+  stats->heap_bytes = qn_alloc_bytes();
+  stats->alloc_calls = (uint32_t)qn_alloc_count();
+  stats->nodes_in_file = (uint32_t)m->nodes_in_file;
+  stats->opset = (int)qn_onnx_opset_of(&m->onnx, "");
+  for (const qn_constant *k = m->context.constants; k; k = k->next)
+    if (k->value.tensor.data) stats->weight_bytes += qn_tensor_bytes(&k->value.tensor);
+  if (m->graph) count_frames(m->graph, stats);
+}
