@@ -1,0 +1,248 @@
+/* The flat face of quern.h for JavaScript: integers and pointers only, every function `qnw_*`.
+ * Tables that JavaScript needs (element types, status codes, statistics) are read from here, so that they exist once.
+ * 64-bit numbers cross as pointers into memory. The caller is web/core/heap.js and nothing else.
+ * The export list of the link is read from this file: a function's type and name stand at the start of a line. */
+#include <string.h>
+
+#include "quern.h"
+
+#ifndef QN_BUILD_ID
+#define QN_BUILD_ID "dev"
+#endif
+
+_Static_assert(sizeof(qn_string) == 2 * sizeof(void *), "heap.js reads string tables as pairs of pointer and length");
+
+/* ---- the host ---- */
+
+__attribute__((import_module("env"), import_name("qn_host_now_us"))) uint64_t qn_host_now_us(void);
+
+uint64_t qn_now_us(void) { return qn_host_now_us(); }
+
+const char *qnw_build_id(void) { return QN_BUILD_ID; }
+
+const char *qnw_variant(void) {
+#if defined(__wasm_relaxed_simd__)
+  return "relaxed";
+#elif defined(__wasm_simd128__)
+  return "simd";
+#else
+  return "scalar";
+#endif
+}
+
+void *qnw_alloc(size_t size) { return qn_alloc(size); }
+void qnw_release(void *block) { qn_free(block); }
+
+/* ---- tables ---- */
+
+int qnw_dtype_count(void) { return QN_DTYPE_COUNT; }
+const char *qnw_dtype_name(int dtype) { return qn_dtype_name((qn_dtype)dtype); }
+int qnw_dtype_bits(int dtype) { return qn_dtype_of((qn_dtype)dtype)->bits; }
+
+/* Members of qn_stats, in the order in which qnw_stats() writes them. */
+#define STATS(X)                                                                                                      \
+  X(parameters) X(weight_bytes) X(arena_bytes) X(heap_bytes) X(nodes) X(nodes_in_file) X(plans) X(alloc_calls) X(opset)
+
+#define COUNT_ONE(member) +1
+enum { STAT_COUNT = 0 STATS(COUNT_ONE) };
+#undef COUNT_ONE
+
+int qnw_stat_count(void) { return STAT_COUNT; }
+const char *qnw_stat_name(int i) {
+#define NAME(member) #member,
+  static const char *const names[] = {STATS(NAME)};
+#undef NAME
+  return i >= 0 && i < STAT_COUNT ? names[i] : "";
+}
+
+/* ---- a model ---- */
+
+typedef struct qnw_model {
+  qn_model *core;
+  void *want_ptr;
+  size_t want_size;
+  const char *location;       /* external data */
+  uint64_t range[2];          /* offset, length */
+  uint64_t stats[STAT_COUNT];
+  qn_error error;             /* of calls that fail before they reach the core */
+  bool own_error;
+} qnw_model;
+
+qnw_model *qnw_create(void) {
+  qnw_model *m = qn_alloc_zeroed(sizeof *m);
+  if (!m) return NULL;
+  m->core = qn_model_create();
+  if (m->core) return m;
+  qn_free(m);
+  return NULL;
+}
+
+void qnw_free(qnw_model *m) {
+  if (!m) return;
+  qn_model_free(m->core);
+  qn_free(m);
+}
+
+static const qn_error *error_of(const qnw_model *m) { return m->own_error ? &m->error : qn_model_error(m->core); }
+
+const char *qnw_error_text(const qnw_model *m) { return error_of(m)->text; }
+const char *qnw_error_node(const qnw_model *m) { return error_of(m)->node; }
+const char *qnw_error_op(const qnw_model *m) { return error_of(m)->op; }
+const char *qnw_error_code(const qnw_model *m) {
+  switch (error_of(m)->code) {
+#define CASE(code, text) case code: return text;
+    QN_STATUS_LIST(CASE)
+#undef CASE
+    default: return "internal";
+  }
+}
+
+/* Runs `expr` with the core's error in force. */
+static int core(qnw_model *m, qn_status status) {
+  m->own_error = false;
+  return (int)status;
+}
+/* The same for a failure that was recorded in m->error. */
+static int own(qnw_model *m, qn_status status) {
+  m->own_error = status != QN_OK;
+  return (int)status;
+}
+
+/* ---- loading ---- */
+
+int qnw_want(qnw_model *m, size_t expected) { return core(m, qn_model_want(m->core, expected, &m->want_ptr, &m->want_size)); }
+void *qnw_want_ptr(const qnw_model *m) { return m->want_ptr; }
+size_t qnw_want_size(const qnw_model *m) { return m->want_size; }
+int qnw_commit(qnw_model *m, size_t size) { return core(m, qn_model_commit(m->core, size)); }
+int qnw_finish(qnw_model *m) { return core(m, qn_model_finish(m->core)); }
+
+/* 1 while a piece of external data is missing. */
+int qnw_external(qnw_model *m) { return qn_model_external(m->core, &m->location, &m->range[0], &m->range[1]); }
+const char *qnw_external_location(const qnw_model *m) { return m->location; }
+const uint64_t *qnw_external_range(const qnw_model *m) { return m->range; } /* [2]: offset, length */
+
+const uint64_t *qnw_stats(qnw_model *m) { /* [qnw_stat_count()] */
+  qn_stats stats = {0};
+  qn_model_stats(m->core, &stats);
+  int i = 0;
+#define STORE(member) m->stats[i++] = (uint64_t)stats.member;
+  STATS(STORE)
+#undef STORE
+  return m->stats;
+}
+
+/* ---- ports ---- */
+
+int qnw_input_count(const qnw_model *m) { return qn_input_count(m->core); }
+int qnw_output_count(const qnw_model *m) { return qn_output_count(m->core); }
+const qn_port *qnw_input_port(const qnw_model *m, int i) { return qn_input_port(m->core, i); }
+const qn_port *qnw_output_port(const qnw_model *m, int i) { return qn_output_port(m->core, i); }
+const char *qnw_port_name(const qn_port *p) { return p->name; }
+int qnw_port_kind(const qn_port *p) { return p->kind; }
+int qnw_port_dtype(const qn_port *p) { return p->dtype; }
+int qnw_port_rank(const qn_port *p) { return p->rank; }
+const int64_t *qnw_port_dims(const qn_port *p) { return p->dims; }
+const char *qnw_port_symbol(const qn_port *p, int i) { return p->symbols && i >= 0 && i < p->rank ? p->symbols[i] : NULL; }
+int qnw_port_optional(const qn_port *p) { return p->optional; }
+
+/* ---- values ---- */
+
+const qn_value *qnw_input_value(qnw_model *m, int i) { return qn_input_value(m->core, i); }
+const qn_value *qnw_output_value(const qnw_model *m, int i) { return qn_output_value(m->core, i); }
+int qnw_value_kind(const qn_value *v) { return v->kind; }
+int qnw_value_dtype(const qn_value *v) { return v->tensor.dtype; }
+int qnw_value_rank(const qn_value *v) { return v->tensor.rank; }
+const int64_t *qnw_value_dims(const qn_value *v) { return v->tensor.dims; }
+const void *qnw_value_data(const qn_value *v) { return v->tensor.data; }
+size_t qnw_value_bytes(const qn_value *v) { return qn_tensor_bytes(&v->tensor); } /* of the table, for strings */
+int qnw_value_items(const qn_value *v) { return (int)v->item_count; }
+const qn_value *qnw_value_item(const qn_value *v, int i) { return i >= 0 && i < v->item_count ? &v->items[i] : NULL; }
+
+/* ---- inputs ---- */
+
+/* `dims` [rank], caller owns. Elements are written to qnw_value_data(qnw_input_value(m, i)). */
+int qnw_input_bind(qnw_model *m, int i, int dtype, int rank, const int64_t *dims) {
+  return core(m, qn_input_bind(m->core, i, (qn_dtype)dtype, rank, dims));
+}
+int qnw_input_unbind(qnw_model *m, int i) { return core(m, qn_input_unbind(m->core, i)); }
+
+/* A tensor value over the caller's bytes. For strings `data` holds, element by element, a 32-bit length and the UTF-8 bytes,
+ * and the table is built here (to be freed with qn_free(t->data)). */
+static qn_status borrow(qnw_model *m, qn_tensor *t, int dtype, int rank, const int64_t *dims, const uint8_t *data, size_t size) {
+  QN_TRY(qn_tensor_shape(t, (qn_dtype)dtype, rank, dims, &m->error));
+  if (dtype != QN_STRING) {
+    if (qn_tensor_bytes(t) > size) return qn_fail(&m->error, QN_ERR_SHAPE, "%zu bytes for a tensor of %zu bytes", size, qn_tensor_bytes(t));
+    t->data = (void *)(uintptr_t)data;
+    return QN_OK;
+  }
+  qn_string *table = qn_alloc(qn_tensor_bytes(t));
+  if (!table) return qn_fail(&m->error, QN_ERR_MEMORY, "no memory for %lld strings", (long long)t->count);
+  size_t at = 0;
+  for (int64_t k = 0; k < t->count; k++) {
+    uint32_t length = 0;
+    bool fits = size - at >= sizeof length;
+    if (fits) memcpy(&length, data + at, sizeof length);
+    at += fits ? sizeof length : 0;
+    if (!fits || size - at < length) {
+      qn_free(table);
+      return qn_fail(&m->error, QN_ERR_ARGUMENT, "string %lld lies outside the given bytes", (long long)k);
+    }
+    table[k] = (qn_string){(const char *)data + at, length};
+    at += length;
+  }
+  t->data = table;
+  return QN_OK;
+}
+
+static void give_back(qn_tensor *t) {
+  if (t->dtype == QN_STRING) qn_free(t->data);
+}
+
+/* A whole string tensor at once; `data` as in borrow(), caller owns. */
+int qnw_input_strings(qnw_model *m, int i, int rank, const int64_t *dims, const uint8_t *data, size_t size) {
+  int status = qnw_input_bind(m, i, QN_STRING, rank, dims);
+  if (status != QN_OK) return status;
+  qn_value from = {0};
+  status = own(m, borrow(m, &from.tensor, QN_STRING, rank, dims, data, size));
+  if (status != QN_OK) return status;
+  status = own(m, qn_value_copy(qn_input_value(m->core, i), &from, &m->error));
+  give_back(&from.tensor);
+  return status;
+}
+
+/* Empties a sequence or optional input and sets its element type; its items follow by qnw_input_push(). */
+int qnw_input_items(qnw_model *m, int i, int dtype) {
+  int status = qnw_input_bind(m, i, dtype, 0, NULL);
+  if (status != QN_OK) return status;
+  qn_value *v = qn_input_value(m->core, i);
+  qn_value_clear(v);
+  v->kind = qn_input_port(m->core, i)->kind;
+  v->tensor.dtype = (qn_dtype)dtype;
+  return QN_OK;
+}
+
+int qnw_input_push(qnw_model *m, int i, int dtype, int rank, const int64_t *dims, const uint8_t *data, size_t size) {
+  qn_value *v = qn_input_value(m->core, i), item = {0};
+  if (!v || v->kind == QN_KIND_TENSOR) return own(m, qn_fail(&m->error, QN_ERR_STATE, "input %d takes no items", i));
+  if ((qn_dtype)dtype != v->tensor.dtype)
+    return own(m, qn_fail(&m->error, QN_ERR_TYPE, "an item of input '%s' is %s; the model expects %s", qn_input_port(m->core, i)->name,
+                          qn_dtype_name((qn_dtype)dtype), qn_dtype_name(v->tensor.dtype)));
+  int status = own(m, borrow(m, &item.tensor, dtype, rank, dims, data, size));
+  if (status != QN_OK) return status;
+  status = own(m, qn_value_insert(v, v->item_count, &item, &m->error));
+  give_back(&item.tensor);
+  return status;
+}
+
+/* ---- running ---- */
+
+int qnw_run_start(qnw_model *m) { return core(m, qn_run_start(m->core)); }
+
+/* -1: more to do; 0: done; else the status of a failure. */
+int qnw_run_step(qnw_model *m, uint32_t budget_us) {
+  bool done = false;
+  int status = core(m, qn_run_step(m->core, budget_us, &done));
+  return status != QN_OK ? status : done ? 0 : -1;
+}
+
+void qnw_run_cancel(qnw_model *m) { qn_run_cancel(m->core); }
