@@ -1,0 +1,49 @@
+/* Four floats at once: WebAssembly SIMD, or plain C that compilers turn into the machine's own. */
+#ifndef QN_KERNEL_SIMD_H
+#define QN_KERNEL_SIMD_H
+
+/* As the vector min and max do: NaN in x stays. */
+static inline float qn_clampf(float x, float min, float max) {
+  float y = x < min ? min : x;
+  return y > max ? max : y;
+}
+
+#ifdef __wasm_simd128__
+#include <wasm_simd128.h>
+typedef v128_t qn_f32x4;
+static inline qn_f32x4 qn_load4(const float *p) { return wasm_v128_load(p); }
+static inline qn_f32x4 qn_load_splat4(const float *p) { return wasm_v128_load32_splat(p); }
+static inline void qn_store4(float *p, qn_f32x4 x) { wasm_v128_store(p, x); }
+static inline qn_f32x4 qn_splat4(float x) { return wasm_f32x4_splat(x); }
+static inline qn_f32x4 qn_add(qn_f32x4 a, qn_f32x4 b) { return wasm_f32x4_add(a, b); }
+static inline qn_f32x4 qn_mul4(qn_f32x4 a, qn_f32x4 b) { return wasm_f32x4_mul(a, b); }
+/* pmax(a, b) is a < b ? b : a, one machine instruction; a NaN in a stays. */
+static inline qn_f32x4 qn_max4(qn_f32x4 a, qn_f32x4 b) { return wasm_f32x4_pmax(a, b); }
+static inline qn_f32x4 qn_min4(qn_f32x4 a, qn_f32x4 b) { return wasm_f32x4_pmin(a, b); }
+#ifdef __wasm_relaxed_simd__
+static inline qn_f32x4 qn_madd4(qn_f32x4 a, qn_f32x4 b, qn_f32x4 c) { return wasm_f32x4_relaxed_madd(a, b, c); }
+#else
+static inline qn_f32x4 qn_madd4(qn_f32x4 a, qn_f32x4 b, qn_f32x4 c) { return wasm_f32x4_add(wasm_f32x4_mul(a, b), c); }
+#endif
+#else
+#include <string.h>
+typedef struct qn_f32x4 {
+  float v[4];
+} qn_f32x4;
+#define QN_LANES(expr)                           \
+  qn_f32x4 y;                                    \
+  for (int i = 0; i < 4; i++) y.v[i] = (expr);   \
+  return y
+static inline qn_f32x4 qn_load4(const float *p) { QN_LANES(p[i]); }
+static inline qn_f32x4 qn_load_splat4(const float *p) { QN_LANES(*p); }
+static inline qn_f32x4 qn_splat4(float x) { QN_LANES(x); }
+static inline void qn_store4(float *p, qn_f32x4 x) { memcpy(p, x.v, sizeof x.v); }
+static inline qn_f32x4 qn_add(qn_f32x4 a, qn_f32x4 b) { QN_LANES(a.v[i] + b.v[i]); }
+static inline qn_f32x4 qn_mul4(qn_f32x4 a, qn_f32x4 b) { QN_LANES(a.v[i] * b.v[i]); }
+static inline qn_f32x4 qn_max4(qn_f32x4 a, qn_f32x4 b) { QN_LANES(a.v[i] < b.v[i] ? b.v[i] : a.v[i]); }
+static inline qn_f32x4 qn_min4(qn_f32x4 a, qn_f32x4 b) { QN_LANES(b.v[i] < a.v[i] ? b.v[i] : a.v[i]); }
+static inline qn_f32x4 qn_madd4(qn_f32x4 a, qn_f32x4 b, qn_f32x4 c) { QN_LANES(a.v[i] * b.v[i] + c.v[i]); }
+#undef QN_LANES
+#endif
+
+#endif
