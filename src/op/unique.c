@@ -63,8 +63,6 @@ static qn_status plan(qn_step *s) {
   items v;
   QN_TRY(qn_check_type(s, 0, QN_REAL_TYPES | QN_TYPE_BIT(QN_STRING)));
   QN_TRY(view(s, &v));
-  if (v.n > INT32_MAX / 2 || (v.x->count == 0 && v.n && v.dim != v.x->count && v.n > 65536))
-    return qn_step_fail(s, QN_ERR_UNSUPPORTED, "%lld items are too many", (long long)v.n);
   uint64_t want = ((uint64_t)v.n * 4 + (v.x->dtype == QN_STRING ? 0 : (uint64_t)v.x->count)) * sizeof(int64_t);
   if (want > SIZE_MAX / 2) return qn_step_fail(s, QN_ERR_MEMORY, "%lld items need too much memory", (long long)v.n);
   s->scratch_size = (size_t)want;
