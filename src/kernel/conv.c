@@ -1,0 +1,154 @@
+/* im2col by blocks of output points, in rows of [tap, channel]: both storage orders differ in strides only. */
+#include "kernel/conv.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "kernel/simd.h"
+
+enum { BLOCK_BYTES = 512 * 1024, BLOCK_MAX = 96, BLOCK_MIN = 12 };
+
+static bool depthwise(int64_t groups, int64_t maps, int64_t group_channels) { return group_channels == 1 && groups == maps && groups > 1; }
+static bool is_depthwise(const qn_conv *c) {
+  return depthwise(c->groups, c->maps, c->channels / c->groups) && c->x.channel == 1 && c->y.channel == 1;
+}
+
+/* A block of int16 or float rows; rounded to whole tiles. */
+static int64_t block_of(int64_t depth, int64_t points) {
+  int64_t rows = depth > 0 ? BLOCK_BYTES / 4 / depth : BLOCK_MAX;
+  rows = rows < BLOCK_MIN ? BLOCK_MIN : rows > BLOCK_MAX ? BLOCK_MAX : rows / 6 * 6;
+  return rows < points ? rows : points;
+}
+
+/* Every pointwise convolution of unit stride without padding reads its input as the matrix that it is. */
+static bool pointwise(const qn_conv *c) {
+  if (c->window.taps != 1 || c->x.channel != 1) return false;
+  for (int d = 0; d < c->window.rank; d++)
+    if (c->window.stride[d] != 1 || c->window.pad[d] || c->window.pad_end[d] || c->window.in[d] != c->window.out[d]) return false;
+  return true;
+}
+
+size_t qn_conv_packed_count(int64_t groups, int64_t maps, int64_t group_channels, int64_t taps, size_t width) {
+  size_t depth, each, all;
+  if (maps == 0 || group_channels == 0 || taps == 0) return 1;
+  if (!qn_size_mul((size_t)group_channels, (size_t)taps, &depth) || depth > INT32_MAX) return 0;
+  each = qn_gemm_packed_count((int64_t)depth, maps / groups, width);
+  if (each == 0 || !qn_size_mul(each, (size_t)groups, &all) || all > SIZE_MAX / width) return 0;
+  return all;
+}
+
+void qn_conv_pack(int64_t groups, int64_t maps, int64_t group_channels, int64_t taps, const float *w, float *packed) {
+  int64_t depth = group_channels * taps, group_maps = groups ? maps / groups : 0;
+  if (depthwise(groups, maps, group_channels)) { /* takes an eighth of the room */
+    float *rows = packed;
+    for (int64_t t = 0; t < taps; t++)
+      for (int64_t m = 0; m < maps; m++) *rows++ = w[m * taps + t];
+    return;
+  }
+  for (int64_t g = 0; g < groups; g++) {
+    const float *from = w + g * group_maps * depth;
+    for (int64_t j = 0; j < group_maps; j += QN_PANEL)
+      for (int64_t t = 0; t < taps; t++)
+        for (int64_t i = 0; i < group_channels; i++, packed += QN_PANEL)
+          for (int64_t p = 0; p < QN_PANEL; p++)
+            packed[p] = j + p < group_maps ? from[(j + p) * depth + i * taps + t] : 0.0f;
+  }
+}
+
+size_t qn_conv_room(const qn_conv *c) {
+  size_t depth, rows, sums, taps, total;
+  int64_t group_channels = c->channels / c->groups;
+  if (!qn_size_mul((size_t)group_channels, (size_t)c->window.taps, &depth) || depth > INT32_MAX) return 0;
+  size_t block = (size_t)block_of((int64_t)depth, c->window.out_points);
+  if (!qn_size_mul(block * sizeof(float), depth, &rows) || !qn_size_mul(block * sizeof(float), (size_t)(c->maps / c->groups), &sums) ||
+      !qn_size_mul((size_t)qn_conv_tap_room(&c->window), sizeof(qn_tap), &taps) || !qn_size_add(rows, sums, &total) ||
+      !qn_size_add(total, taps, &total) || !qn_size_add(total, 4 * QN_ALIGN, &total))
+    return 0;
+  return total;
+}
+
+static void depthwise_f32(const qn_conv *c, const float *x, const float *w, const float *bias, float *y, qn_tap *taps) {
+  qn_f32x4 min = qn_splat4(c->min), max = qn_splat4(c->max);
+  int64_t channels = c->maps;
+  for (int64_t p = 0; p < c->window.out_points; p++) {
+    int64_t count = qn_window_taps(&c->window, p, taps, NULL);
+    for (int64_t n = 0; n < c->batch; n++) {
+      const float *in = x + n * c->x.batch;
+      float *out = y + n * c->y.batch + p * channels;
+      int64_t i = 0;
+      for (; i + 16 <= channels; i += 16) {
+        qn_f32x4 sum[4];
+        _Pragma("GCC unroll 4") for (int v = 0; v < 4; v++) sum[v] = bias ? qn_load4(bias + i + 4 * v) : qn_splat4(0.0f);
+        for (int64_t t = 0; t < count; t++) {
+          const float *a = in + taps[t].at * channels + i, *b = w + taps[t].index * channels + i;
+          _Pragma("GCC unroll 4") for (int v = 0; v < 4; v++) sum[v] = qn_madd4(qn_load4(a + 4 * v), qn_load4(b + 4 * v), sum[v]);
+        }
+        _Pragma("GCC unroll 4") for (int v = 0; v < 4; v++) qn_store4(out + i + 4 * v, qn_min4(qn_max4(sum[v], min), max));
+      }
+      for (; i < channels; i++) {
+        float sum = bias ? bias[i] : 0.0f;
+        for (int64_t t = 0; t < count; t++) sum += in[taps[t].at * channels + i] * w[taps[t].index * channels + i];
+        out[i] = qn_clampf(sum, c->min, c->max);
+      }
+    }
+  }
+}
+
+static void gather(const qn_conv *c, const float *x, int64_t point, qn_tap *taps, float *row) {
+  int64_t channels = c->channels / c->groups, count = qn_window_taps(&c->window, point, taps, NULL);
+  if (count < c->window.taps) memset(row, 0, (size_t)(channels * c->window.taps) * sizeof(float));
+  for (int64_t t = 0; t < count; t++) {
+    const float *from = x + taps[t].at * c->x.point;
+    float *to = row + taps[t].index * channels;
+    if (c->x.channel == 1) memcpy(to, from, (size_t)channels * sizeof(float));
+    else
+      for (int64_t i = 0; i < channels; i++) to[i] = from[i * c->x.channel];
+  }
+}
+
+void qn_conv_f32(const qn_conv *c, const float *x, const float *packed, const float *bias, float *y, void *scratch) {
+  int64_t group_channels = c->channels / c->groups, group_maps = c->maps / c->groups;
+  int64_t depth = group_channels * c->window.taps, block = block_of(depth, c->window.out_points);
+  if (c->batch == 0 || c->maps == 0 || block == 0) return;
+  float *rows = scratch;
+  float *sums = (float *)((uint8_t *)scratch + qn_align_up((size_t)(block * depth) * sizeof(float)));
+  qn_tap *taps = (qn_tap *)(void *)((uint8_t *)sums + qn_align_up((size_t)(block * group_maps) * sizeof(float)));
+  if (is_depthwise(c)) {
+    depthwise_f32(c, x, packed, bias, y, taps);
+    return;
+  }
+  /* Depthwise weights in plain order: one tap after another is a column of the [taps, maps] matrix. */
+  bool columns = depthwise(c->groups, c->maps, group_channels);
+  bool direct = pointwise(c), straight = c->y.channel == 1;
+  size_t group_size = depth ? qn_gemm_packed_count(depth, group_maps, sizeof(float)) : 0;
+  for (int64_t n = 0; n < c->batch; n++)
+    for (int64_t g = 0; g < c->groups; g++) {
+      const float *in = x + n * c->x.batch + g * group_channels * c->x.channel;
+      float *out = y + n * c->y.batch + g * group_maps * c->y.channel;
+      qn_epilogue e = {bias ? bias + g * group_maps : NULL, c->min, c->max};
+      for (int64_t p = 0; p < c->window.out_points; p += block) {
+        int64_t count = c->window.out_points - p < block ? c->window.out_points - p : block;
+        const float *a = in + p * c->x.point;
+        int64_t lda = c->x.point;
+        if (!direct) {
+          for (int64_t i = 0; i < count; i++) gather(c, in, p + i, taps, rows + i * depth);
+          a = rows;
+          lda = depth;
+        }
+        if (columns) {
+          for (int64_t i = 0; i < count; i++) {
+            float sum = e.bias ? *e.bias : 0.0f;
+            for (int64_t t = 0; t < depth; t++) sum += a[i * lda + t] * packed[t * c->maps + g];
+            out[(p + i) * c->y.point] = qn_clampf(sum, c->min, c->max);
+          }
+          continue;
+        }
+        float *to = straight ? out + p * c->y.point : sums;
+        int64_t ldc = straight ? c->y.point : group_maps;
+        qn_gemm(count, group_maps, depth, a, lda, packed + (size_t)g * group_size, to, ldc, &e);
+        for (int64_t m = 0; !straight && m < group_maps; m++)
+          for (int64_t i = 0; i < count; i++) out[m * c->y.channel + (p + i) * c->y.point] = sums[i * group_maps + m];
+      }
+    }
+}

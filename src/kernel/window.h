@@ -1,0 +1,35 @@
+/* Sliding windows over any number of spatial dimensions: what convolution, its transpose and pooling share. */
+#ifndef QN_KERNEL_WINDOW_H
+#define QN_KERNEL_WINDOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define QN_SPATIAL 6
+
+/* Every count fits int32 and so do the products of `in`, `kernel` and `out`; stride and dilation are at least 1. */
+typedef struct qn_window {
+  int rank;
+  int64_t in[QN_SPATIAL], kernel[QN_SPATIAL], stride[QN_SPATIAL], dilation[QN_SPATIAL];
+  int64_t pad[QN_SPATIAL], pad_end[QN_SPATIAL], out[QN_SPATIAL];
+  int64_t in_points, taps, out_points; /* products */
+} qn_window;
+
+typedef struct qn_tap {
+  int32_t index; /* in the kernel */
+  int32_t at;    /* point of the input */
+} qn_tap;
+
+/* The taps of output point `point` that lie inside the input, in order; returns how many. At most
+ * min(taps, in_points). *padded gets the count of taps inside the input with its padding (NULL: not wanted). */
+int64_t qn_window_taps(const qn_window *w, int64_t point, qn_tap *taps, int64_t *padded);
+
+/* A tensor of channels and points; strides in elements. */
+typedef struct qn_planes {
+  int64_t batch, channel, point; /* strides */
+} qn_planes;
+static inline qn_planes qn_planes_of(bool channels_last, int64_t channels, int64_t points) {
+  return channels_last ? (qn_planes){channels * points, 1, channels} : (qn_planes){channels * points, points, 1};
+}
+
+#endif
