@@ -8,7 +8,7 @@
 
 #include "kernel/cast.h"
 #include "kernel/copy.h"
-#include "kernel/fast_exp.h"
+#include "kernel/vmath.h"
 
 enum { TILE = 64, STRETCH = 256, ROWS = 64 };
 
@@ -107,7 +107,7 @@ void qn_reduce_prepare(qn_reduce_plan *p, qn_reduction kind, qn_dtype dtype, int
 #define WRAP_ADD(a, b) ((int64_t)((uint64_t)(a) + (uint64_t)(b)))
 #define WRAP_MUL(a, b) ((int64_t)((uint64_t)(a) * (uint64_t)(b)))
 #define WRAP_ABS(a) ((a) < 0 ? (int64_t)(0 - (uint64_t)(a)) : (a))
-DEFINE_FOLDS(float, fabsf, qn_fast_exp, PLAIN_ADD, PLAIN_MUL)
+DEFINE_FOLDS(float, fabsf, qn_exp_f32, PLAIN_ADD, PLAIN_MUL)
 DEFINE_FOLDS(double, fabs, exp, PLAIN_ADD, PLAIN_MUL)
 
 /* Integers wrap: their sums and products are those of unsigned numbers. */

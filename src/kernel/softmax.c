@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "kernel/cast.h"
-#include "kernel/fast_exp.h"
+#include "kernel/vmath.h"
 
 enum { TILE = 32, LANES = 8 };
 
@@ -25,16 +25,16 @@ static void softmax_row(const float *x, int64_t n, bool logs, float *y) {
     i = block;
     if (logs) {
       for (; i + LANES <= end; i += LANES)
-        for (int j = 0; j < LANES; j++) lane[j] += qn_fast_exp(x[i + j] - largest);
-      for (; i < end; i++) lane[0] += qn_fast_exp(x[i] - largest);
+        for (int j = 0; j < LANES; j++) lane[j] += qn_exp_f32(x[i + j] - largest);
+      for (; i < end; i++) lane[0] += qn_exp_f32(x[i] - largest);
     } else {
       for (; i + LANES <= end; i += LANES)
         for (int j = 0; j < LANES; j++) {
-          float e = qn_fast_exp(x[i + j] - largest);
+          float e = qn_exp_f32(x[i + j] - largest);
           y[i + j] = e;
           lane[j] += e;
         }
-      for (; i < end; i++) lane[0] += y[i] = qn_fast_exp(x[i] - largest);
+      for (; i < end; i++) lane[0] += y[i] = qn_exp_f32(x[i] - largest);
     }
     sum = 0;
     for (int j = 0; j < LANES; j++) sum += lane[j];
@@ -73,7 +73,7 @@ static void softmax_row(const float *x, int64_t n, bool logs, float *y) {
       for (int64_t j = 0; j < width; j++)                                                             \
         y[i * step + j] = logs ? y[i * step + j] - sum[j] : y[i * step + j] * sum[j];                 \
   }
-DEFINE_COLUMNS(float, qn_fast_exp)
+DEFINE_COLUMNS(float, qn_exp_f32)
 DEFINE_COLUMNS(double, exp)
 
 /* One at the first largest element of each column. */

@@ -39,7 +39,7 @@ static qn_status plan_reverse(qn_step *s) {
   QN_TRY(qn_check_type(s, 1, QN_TYPE_BIT(QN_INT64)));
   const qn_tensor *x = qn_in(s, 0), *lengths = qn_in(s, 1);
   int64_t batch = qn_attr_int(s, "batch_axis", 1), time = qn_attr_int(s, "time_axis", 0);
-  if (x->rank < 2 || batch + time != 1 || batch * time != 0)
+  if (x->rank < 2 || batch < 0 || batch > 1 || time != 1 - batch)
     return qn_step_fail(s, QN_ERR_ARGUMENT, "batch_axis %lld and time_axis %lld must be the first two of an input of rank 2 or more",
                         (long long)batch, (long long)time);
   if (lengths->rank != 1 || lengths->dims[0] != x->dims[batch])
