@@ -1,0 +1,25 @@
+#include "kernel/pool.h"
+
+#include <math.h>
+
+static int64_t column_major(const qn_window *w, int64_t at) {
+  int64_t scaled[QN_SPATIAL], scale = 1, out = 0;
+  for (int d = 0; d < w->rank; d++) {
+    scaled[d] = scale;
+    scale *= w->in[d];
+  }
+  for (int d = w->rank - 1; d >= 0; d--) {
+    out += at % w->in[d] * scaled[d];
+    at /= w->in[d];
+  }
+  return out;
+}
+
+#define T float
+#define NAME(x) x##_f32
+#include "kernel/pool_body.h"
+#undef T
+#undef NAME
+#define T double
+#define NAME(x) x##_f64
+#include "kernel/pool_body.h"
