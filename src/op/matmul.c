@@ -1,0 +1,163 @@
+/* MatMul and quern.MatMulBias: NumPy's matmul over any ranks. */
+#include <math.h>
+#include <string.h>
+
+#include "kernel/gemm.h"
+#include "op/scratch.h"
+
+#define TYPES (QN_FLOATS | QN_TYPE_BIT(QN_INT32) | QN_TYPE_BIT(QN_INT64) | QN_TYPE_BIT(QN_UINT32) | QN_TYPE_BIT(QN_UINT64))
+
+typedef struct kept_matrix {
+  qn_tensor b;      /* dtype and dims; data is gone */
+  float *packed;    /* one [K, N] after the other */
+  size_t each;      /* floats */
+} kept_matrix;
+
+typedef struct matmul_plan {
+  int64_t m, n, k;
+  int64_t batch;                       /* of products */
+  int rank;                            /* of the batch dimensions */
+  int64_t dims[QN_MAX_RANK], a[QN_MAX_RANK], b[QN_MAX_RANK]; /* matrices to skip per step */
+} matmul_plan;
+
+static qn_status prepare(qn_step *s) {
+  const qn_tensor *b = qn_const(s, 1);
+  if (!b || (b->dtype != QN_FLOAT && !qn_is_half(b->dtype)) || b->rank < 2 || b->count == 0) return QN_OK;
+  int64_t k = b->dims[b->rank - 2], n = b->dims[b->rank - 1], matrices = b->count / (k * n);
+  size_t each = qn_gemm_packed_count(k, n, sizeof(float)), all;
+  if (each == 0 || !qn_size_mul(each, (size_t)matrices, &all) || all > SIZE_MAX / sizeof(float))
+    return qn_step_fail(s, QN_ERR_MEMORY, "the packed weights would not fit the address space");
+  QN_TRY(qn_keep(s, sizeof(kept_matrix)));
+  kept_matrix *kept = s->kept;
+  kept->b = *b;
+  kept->b.data = NULL;
+  kept->each = each;
+  kept->packed = qn_keep_block(s, all * sizeof(float));
+  float *wide = qn_is_half(b->dtype) ? qn_alloc((size_t)(k * n) * sizeof(float)) : NULL;
+  if (!kept->packed || (qn_is_half(b->dtype) && !wide)) {
+    qn_free(wide);
+    return qn_step_fail(s, QN_ERR_MEMORY, "no memory for the packed weights");
+  }
+  for (int64_t i = 0; i < matrices; i++) {
+    const float *from = wide;
+    if (wide) qn_cast(b->dtype, (const uint16_t *)b->data + i * k * n, QN_FLOAT, wide, (size_t)(k * n), (qn_cast_mode){0});
+    else from = (const float *)b->data + i * k * n;
+    qn_gemm_pack(k, n, from, n, 1, kept->packed + (size_t)i * each);
+  }
+  qn_free(wide);
+  qn_release_const(s, 1);
+  return QN_OK;
+}
+
+typedef struct rooms {
+  const void *a, *b, *bias;
+  void *y;
+  float *work;
+} rooms;
+
+static void lay_out(const qn_step *s, const matmul_plan *p, qn_room *r, rooms *m) {
+  const qn_tensor *a = qn_in(s, 0);
+  m->a = qn_room_widen(r, a);
+  m->b = s->kept ? NULL : qn_room_widen(r, qn_in(s, 1));
+  m->bias = qn_room_widen(r, qn_in(s, 2));
+  m->y = qn_room_output(r, qn_out(s, 0));
+  size_t room = s->kept ? 0 : qn_gemm_raw_room(p->k, p->n);
+  m->work = qn_room_take(r, room, sizeof(float));
+}
+
+static qn_status plan(qn_step *s) {
+  QN_TRY(qn_check_type(s, 0, TYPES));
+  const qn_tensor *a = qn_in(s, 0), *b = s->kept ? &((kept_matrix *)s->kept)->b : qn_in(s, 1), *bias = qn_in(s, 2);
+  if (!b) return qn_step_fail(s, QN_ERR_ARGUMENT, "input 1 is missing");
+  if (b->dtype != a->dtype || (bias && bias->dtype != a->dtype)) return qn_step_fail(s, QN_ERR_TYPE, "the inputs differ in element type");
+  QN_TRY(qn_state(s, sizeof(matmul_plan)));
+  matmul_plan *p = s->state;
+  char ta[QN_SHAPE_TEXT], tb[QN_SHAPE_TEXT];
+  int a_batch = a->rank > 2 ? a->rank - 2 : 0, b_batch = b->rank > 2 ? b->rank - 2 : 0;
+  int64_t b_rows = b->rank < 1 ? -1 : b->rank == 1 ? b->dims[0] : b->dims[b->rank - 2];
+  p->m = a->rank > 1 ? a->dims[a->rank - 2] : 1;
+  p->k = a->rank < 1 ? -2 : a->dims[a->rank - 1];
+  p->n = b->rank > 1 ? b->dims[b->rank - 1] : 1;
+  p->rank = a_batch > b_batch ? a_batch : b_batch;
+  bool fits = p->k == b_rows;
+  int64_t a_step = 1, b_step = 1;
+  p->batch = 1;
+  for (int d = p->rank - 1; d >= 0 && fits; d--) {
+    int64_t da = d - (p->rank - a_batch) >= 0 ? a->dims[d - (p->rank - a_batch)] : 1;
+    int64_t db = d - (p->rank - b_batch) >= 0 ? b->dims[d - (p->rank - b_batch)] : 1;
+    fits = da == db || da == 1 || db == 1;
+    p->dims[d] = da == 1 ? db : da;
+    p->a[d] = da == 1 ? 0 : a_step;
+    p->b[d] = db == 1 ? 0 : b_step;
+    a_step *= da;
+    b_step *= db;
+  }
+  if (!fits) return qn_step_fail(s, QN_ERR_SHAPE, "shapes %s and %s do not multiply", qn_shape_text(ta, a->rank, a->dims), qn_shape_text(tb, b->rank, b->dims));
+  if (bias && bias->count != p->n) return qn_step_fail(s, QN_ERR_SHAPE, "the bias has %lld elements for %lld columns", (long long)bias->count, (long long)p->n);
+  int64_t dims[QN_MAX_RANK + 2];
+  memcpy(dims, p->dims, sizeof p->dims);
+  int rank = p->rank;
+  if (a->rank > 1) dims[rank++] = p->m;
+  if (b->rank > 1) dims[rank++] = p->n;
+  QN_TRY(qn_out_shape(s, 0, a->dtype, rank, dims));
+  for (int d = 0; d < p->rank; d++) p->batch = qn_out(s, 0)->count ? p->batch * p->dims[d] : 0;
+  if (b_step == 1 && p->batch > 0) { /* one B: all rows of A in one product */
+    p->m *= p->batch;
+    p->batch = 1;
+    p->rank = 0;
+  }
+  if (p->k > 0 && p->n > 0 && !s->kept && qn_gemm_raw_room(p->k, p->n) == 0) return qn_step_fail(s, QN_ERR_MEMORY, "the packed matrix would not fit the address space");
+  qn_room r = {0};
+  rooms m;
+  lay_out(s, p, &r, &m);
+  return qn_room_done(s, &r);
+}
+
+static qn_status run(qn_step *s) {
+  const matmul_plan *p = s->state;
+  const qn_tensor *y = qn_out(s, 0);
+  if (y->count == 0) return QN_OK;
+  const kept_matrix *kept = s->kept;
+  qn_room r = {.base = s->scratch};
+  rooms m = {0};
+  lay_out(s, p, &r, &m);
+  qn_dtype type = qn_is_half(y->dtype) ? QN_FLOAT : y->dtype;
+  size_t width = qn_dtype_size(type);
+  qn_epilogue e = {m.bias, s->clamp_min, s->clamp_max};
+  int64_t index[QN_MAX_RANK] = {0}, at_a = 0, at_b = 0;
+  for (int64_t i = 0; i < p->batch; i++) {
+    const uint8_t *a = (const uint8_t *)m.a + (size_t)(at_a * p->m * p->k) * width;
+    uint8_t *c = (uint8_t *)m.y + (size_t)(i * p->m * p->n) * width;
+    if (kept) {
+      qn_gemm(p->m, p->n, p->k, (const float *)(const void *)a, p->k, kept->packed + (size_t)at_b * kept->each, (float *)(void *)c, p->n, &e);
+    } else {
+      const uint8_t *b = (const uint8_t *)m.b + (size_t)(at_b * p->k * p->n) * width;
+      if (type == QN_FLOAT)
+        qn_gemm_raw(p->m, p->n, p->k, (const float *)(const void *)a, p->k, (const float *)(const void *)b, p->n, 1, (float *)(void *)c, p->n, &e, m.work);
+      else
+        qn_matmul_plain(type, p->m, p->n, p->k, a, p->k, 1, b, p->n, 1, c);
+    }
+    for (int d = p->rank - 1; d >= 0; d--) {
+      at_a += p->a[d];
+      at_b += p->b[d];
+      if (++index[d] < p->dims[d]) break;
+      at_a -= p->a[d] * p->dims[d];
+      at_b -= p->b[d] * p->dims[d];
+      index[d] = 0;
+    }
+  }
+  if (type == QN_DOUBLE) {
+    double *v = m.y;
+    for (int64_t i = 0; i < y->count; i++) {
+      double x = v[i] + (m.bias ? ((const double *)m.bias)[i % p->n] : 0);
+      v[i] = x < s->clamp_min ? s->clamp_min : x > s->clamp_max ? s->clamp_max : x;
+    }
+  }
+  qn_room_narrow(y, m.y);
+  return QN_OK;
+}
+
+const qn_op qn_op_matmul = {.domain = "", .name = "MatMul", .since = 1, .min_in = 2, .max_in = 2, .min_out = 1, .max_out = 1,
+                            .flags = QN_CLAMPS, .plan = plan, .run = run, .prepare = prepare};
+const qn_op qn_op_matmul_bias = {.domain = "quern", .name = "MatMulBias", .since = 1, .min_in = 3, .max_in = 3, .min_out = 1, .max_out = 1,
+                                 .flags = QN_CLAMPS, .plan = plan, .run = run, .prepare = prepare};
