@@ -1,0 +1,322 @@
+// The only file that touches wasm memory. Views are made when they are used, since growth detaches them, and never leave this file:
+// what comes out is a copy. Pointers are unsigned: the memory may be larger than 2 GB.
+import { QuernError, messageOf } from './errors.js';
+import { now } from './platform.js';
+import { ARRAYS } from './tensor.js';
+import { build } from './version.js';
+
+/**
+ * @typedef {import('./tensor.js').TensorLike} TensorLike
+ * @typedef {import('./tensor.js').ValueLike} ValueLike
+ * @typedef {'tensor' | 'sequence' | 'optional'} Kind
+ * An input or output as the model declares it; dims null: not declared, a dimension null: unknown, a string: its symbol.
+ * @typedef {{ name: string, kind: Kind, type: string, dims: (number | string | null)[] | null, optional: boolean }} Port
+ */
+
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+/** @type {Kind[]} */
+const KINDS = ['tensor', 'sequence', 'optional']; // qn_kind
+
+/**
+ * @param {WebAssembly.Module} module
+ * @param {() => void} onGrowth
+ */
+function importsFor(module, onGrowth) {
+  /** @type {Record<string, Function>} */
+  const known = {
+    qn_host_now: now,
+    qn_host_now_us: () => BigInt(Math.round(now() * 1000)),
+    emscripten_notify_memory_growth: onGrowth,
+  };
+  /** @type {Record<string, Record<string, any>>} */
+  const imports = {};
+  for (const { module: space, name, kind } of WebAssembly.Module.imports(module)) {
+    if (kind !== 'function' || !known[name])
+      throw new QuernError('unavailable', `the wasm asks for ${space}.${name}, which this release does not have: the files are of different releases`);
+    (imports[space] ??= {})[name] = known[name];
+  }
+  return imports;
+}
+
+export class Heap {
+  /** @type {any} */
+  #exports;
+  /** @type {WebAssembly.Memory} */
+  #memory;
+  #u8 = new Uint8Array(0);
+  /** Why no call is possible any more. @type {string | undefined} */
+  #dead;
+  /** @type {string[]} */
+  #types = [];
+  /** @type {string[]} */
+  #stats = [];
+
+  /** @param {WebAssembly.Module} module */
+  static async create(module) {
+    try {
+      return new Heap(await WebAssembly.instantiate(module, importsFor(module, () => {})));
+    } catch (cause) {
+      if (cause instanceof QuernError) throw cause;
+      throw new QuernError('out-of-memory', `no WebAssembly memory for another model: ${messageOf(cause)}. Dispose models that are not needed.`, { cause });
+    }
+  }
+
+  /** @param {WebAssembly.Instance} instance */
+  constructor(instance) {
+    this.#exports = instance.exports;
+    this.#memory = this.#exports.memory;
+    this.#exports._initialize?.();
+    for (let i = 0; i < this.#call('dtype_count'); i++) this.#types.push(this.#text(this.#call('dtype_name', i)));
+    for (let i = 0; i < this.#call('stat_count'); i++) this.#stats.push(this.#text(this.#call('stat_name', i)));
+    this.build = this.#text(this.#call('build_id'));
+    this.variant = this.#text(this.#call('variant'));
+    if (this.build !== build && this.build !== 'dev' && build !== 'dev')
+      throw new QuernError('unavailable', `the JavaScript is of build ${build}, the wasm of build ${this.build}: publish the files of one release together`);
+  }
+
+  get bytes() {
+    return this.#memory.buffer.byteLength;
+  }
+
+  /** Forgets the instance: wasm memory never shrinks, so this is how it is given back. */
+  drop() {
+    this.#dead = 'the model was disposed';
+    this.#exports = undefined;
+    this.#memory = /** @type {any} */ (undefined);
+    this.#u8 = new Uint8Array(0);
+  }
+
+  /**
+   * @param {string} name without qnw_
+   * @param {...number} args
+   * @returns {number}
+   */
+  #call(name, ...args) {
+    if (this.#dead) throw new QuernError('bad-state', this.#dead);
+    try {
+      return this.#exports['qnw_' + name](...args);
+    } catch (cause) {
+      this.#dead = `the model stopped at an earlier internal error (${messageOf(cause)}); load it again`;
+      throw new QuernError('internal', `internal error in ${name}: ${messageOf(cause)}. This is a bug in Quern; the model has to be loaded again.`, { cause });
+    }
+  }
+
+  get #bytes() {
+    if (this.#u8.buffer !== this.#memory.buffer) this.#u8 = new Uint8Array(this.#memory.buffer);
+    return this.#u8;
+  }
+
+  /** @param {number} pointer */
+  #text(pointer) {
+    const start = pointer >>> 0;
+    if (!start) return '';
+    const bytes = this.#bytes;
+    // slice, not subarray: TextDecoder refuses shared memory
+    return decoder.decode(bytes.slice(start, bytes.indexOf(0, start)));
+  }
+
+  /** @param {number} pointer @param {number} count @returns {number[]} */
+  #int64s(pointer, count) {
+    const start = pointer >>> 0;
+    return Array.from(new BigInt64Array(this.#bytes.slice(start, start + 8 * count).buffer), Number);
+  }
+
+  /**
+   * Runs `use` with a copy of the bytes in the heap.
+   * @template T
+   * @param {Uint8Array} bytes
+   * @param {(pointer: number) => T} use
+   */
+  #lend(bytes, use) {
+    const pointer = this.#call('alloc', bytes.length) >>> 0;
+    if (!pointer) throw new QuernError('out-of-memory', `no memory for ${bytes.length} bytes`);
+    try {
+      this.#bytes.set(bytes, pointer);
+      return use(pointer);
+    } finally {
+      if (!this.#dead) this.#call('release', pointer);
+    }
+  }
+
+  /** @param {number} model @param {number} status */
+  #check(model, status) {
+    if (!status) return;
+    const text = (/** @type {string} */ name) => this.#text(this.#call('error_' + name, model));
+    throw new QuernError(/** @type {any} */ (text('code')), text('text'), { node: text('node'), op: text('op') });
+  }
+
+  // ---- a model ----
+
+  createModel() {
+    const model = this.#call('create');
+    if (!model) throw new QuernError('out-of-memory', 'no memory for a model');
+    return model;
+  }
+
+  /** @param {number} model */
+  freeModel(model) {
+    if (!this.#dead) this.#call('free', model);
+  }
+
+  /**
+   * Gives the next bytes of the file.
+   * @param {number} model
+   * @param {Uint8Array} bytes
+   * @param {number} expected bytes still to come, these included; 0: unknown
+   */
+  push(model, bytes, expected) {
+    for (let at = 0; at < bytes.length;) {
+      this.#check(model, this.#call('want', model, Math.min(Math.max(0, expected - at), 0xffffffff)));
+      const pointer = this.#call('want_ptr', model) >>> 0;
+      const n = Math.min(this.#call('want_size', model) >>> 0, bytes.length - at);
+      this.#bytes.set(bytes.subarray(at, at + n), pointer);
+      this.#check(model, this.#call('commit', model, n));
+      at += n;
+    }
+  }
+
+  /**
+   * The next piece of external data that is missing; length 0: to the end of the file.
+   * @param {number} model
+   */
+  external(model) {
+    if (!this.#call('external', model)) return null;
+    const [offset, length] = this.#int64s(this.#call('external_range', model), 2);
+    return { location: this.#text(this.#call('external_location', model)), offset, length };
+  }
+
+  /** @param {number} model */
+  finish(model) {
+    this.#check(model, this.#call('finish', model));
+  }
+
+  /** @param {number} model @returns {Record<string, number>} */
+  stats(model) {
+    const values = this.#int64s(this.#call('stats', model), this.#stats.length);
+    return Object.fromEntries(this.#stats.map((name, i) => [name.replace(/_(.)/g, (_, c) => c.toUpperCase()), values[i]]));
+  }
+
+  /**
+   * @param {number} model
+   * @param {'input' | 'output'} side
+   * @returns {Port[]}
+   */
+  ports(model, side) {
+    return Array.from({ length: this.#call(side + '_count', model) }, (_, i) => {
+      const port = this.#call(side + '_port', model, i);
+      const rank = this.#call('port_rank', port);
+      const dims = rank < 0 ? null : this.#int64s(this.#call('port_dims', port), rank)
+        .map((d, k) => (d >= 0 ? d : this.#text(this.#call('port_symbol', port, k)) || null));
+      return {
+        name: this.#text(this.#call('port_name', port)), kind: KINDS[this.#call('port_kind', port)], type: this.#types[this.#call('port_dtype', port)],
+        dims, optional: Boolean(this.#call('port_optional', port)),
+      };
+    });
+  }
+
+  // ---- inputs ----
+
+  /** @param {number} model @param {number} i */
+  unbind(model, i) {
+    this.#check(model, this.#call('input_unbind', model, i));
+  }
+
+  /** @param {number} model @param {number} i @param {TensorLike} tensor */
+  bind(model, i, { type, dims, data }) {
+    this.#lend(bytesOf(BigInt64Array.from(dims, BigInt)), (shape) => {
+      if (type === 'string') {
+        const bytes = packStrings(/** @type {string[]} */ (data));
+        this.#lend(bytes, (p) => this.#check(model, this.#call('input_strings', model, i, dims.length, shape, p, bytes.length)));
+      } else {
+        this.#check(model, this.#call('input_bind', model, i, this.#types.indexOf(type), dims.length, shape));
+        const pointer = this.#call('value_data', this.#call('input_value', model, i)) >>> 0;
+        this.#bytes.set(bytesOf(/** @type {any} */ (data)), pointer);
+      }
+    });
+  }
+
+  /**
+   * A sequence or optional.
+   * @param {number} model
+   * @param {number} i
+   * @param {string} type
+   * @param {TensorLike[]} items
+   */
+  bindItems(model, i, type, items) {
+    this.#check(model, this.#call('input_items', model, i, this.#types.indexOf(type)));
+    for (const item of items)
+      this.#lend(bytesOf(BigInt64Array.from(item.dims, BigInt)), (shape) => {
+        const bytes = item.type === 'string' ? packStrings(/** @type {string[]} */ (item.data)) : bytesOf(/** @type {any} */ (item.data));
+        this.#lend(bytes, (p) =>
+          this.#check(model, this.#call('input_push', model, i, this.#types.indexOf(item.type), item.dims.length, shape, p, bytes.length)));
+      });
+  }
+
+  // ---- running ----
+
+  /** @param {number} model */
+  start(model) {
+    this.#check(model, this.#call('run_start', model));
+  }
+
+  /**
+   * @param {number} model
+   * @param {number} budget microseconds; 0: to the end
+   * @returns {boolean} whether there is more to do
+   */
+  step(model, budget) {
+    const status = this.#call('run_step', model, budget);
+    if (status > 0) this.#check(model, status);
+    return status < 0;
+  }
+
+  /** @param {number} model */
+  cancel(model) {
+    if (!this.#dead) this.#call('run_cancel', model);
+  }
+
+  /** A copy. @param {number} model @param {number} i @returns {ValueLike} */
+  output(model, i) {
+    const value = this.#call('output_value', model, i);
+    if (!value) throw new QuernError('bad-state', `output ${i} was not computed`);
+    return this.#value(value);
+  }
+
+  /** @param {number} value @returns {ValueLike} */
+  #value(value) {
+    const kind = KINDS[this.#call('value_kind', value)];
+    if (kind !== 'tensor') {
+      const items = Array.from({ length: this.#call('value_items', value) }, (_, i) => this.#value(this.#call('value_item', value, i)));
+      return kind === 'sequence' ? items : items[0] ?? null;
+    }
+    const type = this.#types[this.#call('value_dtype', value)];
+    const dims = this.#int64s(this.#call('value_dims', value), this.#call('value_rank', value));
+    const start = this.#call('value_data', value) >>> 0;
+    const copy = this.#bytes.slice(start, start + (this.#call('value_bytes', value) >>> 0)).buffer;
+    return { type: /** @type {any} */ (type), dims, data: type === 'string' ? this.#strings(copy) : new ARRAYS[type](copy) };
+  }
+
+  /** @param {ArrayBufferLike} table of qn_string: pointer, length */
+  #strings(table) {
+    const pairs = new Uint32Array(table);
+    return Array.from({ length: pairs.length / 2 }, (_, i) => decoder.decode(this.#bytes.slice(pairs[2 * i], pairs[2 * i] + pairs[2 * i + 1])));
+  }
+}
+
+/** @param {ArrayBufferView} view */
+const bytesOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+
+/** Each string as a 32-bit length and its UTF-8 bytes. @param {string[]} strings */
+function packStrings(strings) {
+  const parts = strings.map((s) => encoder.encode(s));
+  const out = new Uint8Array(parts.reduce((n, p) => n + 4 + p.length, 0));
+  const view = new DataView(out.buffer);
+  let at = 0;
+  for (const part of parts) {
+    view.setUint32(at, part.length, true);
+    out.set(part, at + 4);
+    at += 4 + part.length;
+  }
+  return out;
+}

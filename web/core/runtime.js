@@ -1,0 +1,79 @@
+// Finds, loads and compiles the wasm; one compiled module per variant serves every model.
+import { QuernError, messageOf } from './errors.js';
+import { isNode, nodeModule } from './platform.js';
+import { hasRelaxedSimd, hasSimd } from './probe.js';
+
+/**
+ * @typedef {'simd' | 'relaxed'} Variant
+ * @typedef {string | URL | ArrayBuffer | ArrayBufferView | WebAssembly.Module | Response} WasmSource
+ * wasm: the module in any form, when it does not lie beside the script; worker: where worker.js lies, or false to never start one.
+ * @typedef {{ wasm?: WasmSource | Promise<WasmSource>, worker?: string | URL | false }} InitOptions
+ */
+
+/** @type {InitOptions} */
+let config = {};
+/** @type {Map<string, Promise<WebAssembly.Module>>} */
+const modules = new Map();
+
+/**
+ * Sets where the parts lie and starts loading the wasm. Optional: load() does the same with the files beside the script.
+ * @param {InitOptions} [options]
+ * @returns {Promise<void>}
+ */
+export async function init(options = {}) {
+  if ('wasm' in options) modules.clear();
+  config = { ...config, ...options };
+  await getModule();
+}
+
+export const workerOption = () => config.worker;
+
+/** @returns {Variant} */
+function bestVariant() {
+  if (!hasSimd()) throw new QuernError('unavailable', 'this browser has no WebAssembly SIMD, which Quern needs (every browser since 2021 has it, Safari since 16.4)');
+  return hasRelaxedSimd() ? 'relaxed' : 'simd';
+}
+
+/**
+ * @param {boolean} [deterministic] the same bits on every machine: no relaxed SIMD
+ * @returns {Promise<WebAssembly.Module>}
+ */
+export function getModule(deterministic = false) {
+  let variant;
+  try {
+    variant = config.wasm ? 'given' : deterministic ? 'simd' : bestVariant();
+  } catch (error) {
+    return Promise.reject(error);
+  }
+  let module = modules.get(variant);
+  if (!module) {
+    // both URLs are literal, so that bundlers find the files
+    module = compile(config.wasm ?? (variant === 'relaxed' ? new URL('./quern-relaxed.wasm', import.meta.url) : new URL('./quern-simd.wasm', import.meta.url)));
+    modules.set(variant, module);
+    module.catch(() => modules.delete(variant)); // the next load tries again
+  }
+  return module;
+}
+
+/** @param {WasmSource | Promise<WasmSource>} given */
+async function compile(given) {
+  const source = await given;
+  if (source instanceof WebAssembly.Module) return source;
+  let where = 'the given bytes';
+  try {
+    if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return await WebAssembly.compile(/** @type {any} */ (source));
+    where = source instanceof Response ? source.url : String(source);
+    if (isNode && !(source instanceof Response) && !/^(https?|data|blob):/.test(where))
+      return await WebAssembly.compile(await nodeModule('node:fs').promises.readFile(where.startsWith('file:') ? new URL(where) : where));
+    const response = source instanceof Response ? source : await fetch(where);
+    if (!response.ok) throw new QuernError('network', `the wasm was not found: ${where} gave ${response.status} ${response.statusText}. Pass its place to init({ wasm }).`);
+    // another MIME type is common on simple hosts, and compileStreaming refuses it
+    return /^application\/wasm/.test(response.headers.get('content-type') ?? '')
+      ? await WebAssembly.compileStreaming(response)
+      : await WebAssembly.compile(await response.arrayBuffer());
+  } catch (cause) {
+    if (cause instanceof QuernError) throw cause;
+    const hint = /unsafe-eval|Content Security Policy/i.test(messageOf(cause)) ? " The page's Content-Security-Policy needs script-src 'wasm-unsafe-eval'." : '';
+    throw new QuernError('unavailable', `the wasm could not be loaded from ${where}: ${messageOf(cause)}.${hint}`, { cause });
+  }
+}

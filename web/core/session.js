@@ -1,0 +1,235 @@
+// One ONNX model in a heap: its bytes in, its runs.
+import { QuernError, throwIfAborted } from './errors.js';
+import { yieldToEvents } from './platform.js';
+import { baseOf, openPieces, openSource, readAll, siblingOf } from './source.js';
+import { toTensor } from './tensor.js';
+
+/**
+ * @typedef {import('./heap.js').Heap} Heap
+ * @typedef {import('./heap.js').Port} Port
+ * @typedef {import('./source.js').SourceSpec} SourceSpec
+ * @typedef {import('./tensor.js').TensorLike} TensorLike
+ * @typedef {import('./tensor.js').ValueLike} ValueLike
+ * @typedef {import('./tensor.js').InputValue} InputValue
+ * stage: 'download' and 'external' count bytes (total 0: unknown); 'prepare' builds the graph and packs the weights.
+ * @typedef {{ stage: 'download' | 'external' | 'prepare', loaded: number, total: number }} Progress
+ * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, externalData?: Map<string, SourceSpec> }} ReadOptions
+ * outputs: names of those wanted, all when left out.
+ * @typedef {{ signal?: AbortSignal, outputs?: readonly string[] }} RunOptions
+ * @typedef {{ values: (TensorLike | TensorLike[] | null)[], outputs: number[] }} Prepared
+ */
+
+const SLICE_US = 8000; // a page stays responsive when half a frame at most goes to a run at once
+const EXTERNAL_PIECE = 1 << 24;
+
+/** @param {Port[]} ports */
+const namesOf = (ports) => (ports.length ? ports.map((p) => `'${p.name}'`).join(', ') : 'none');
+
+export class Session {
+  #heap;
+  #model;
+  #disposed = false;
+  /** Runs begun or waiting. */
+  #pending = 0;
+  /** @type {Promise<unknown>} */
+  #last = Promise.resolve();
+  runs = 0;
+
+  /**
+   * @param {Heap} heap
+   * @param {SourceSpec} source
+   * @param {ReadOptions} [options]
+   */
+  static async load(heap, source, options = {}) {
+    const session = new Session(heap);
+    try {
+      await session.#read(source, options);
+      return session;
+    } catch (error) {
+      session.dispose();
+      throw error;
+    }
+  }
+
+  /** @param {Heap} heap */
+  constructor(heap) {
+    this.#heap = heap;
+    this.#model = heap.createModel();
+    /** @type {Port[]} */
+    this.inputs = [];
+    /** @type {Port[]} */
+    this.outputs = [];
+  }
+
+  /** @param {SourceSpec} source @param {ReadOptions} options */
+  async #read(source, { signal, onProgress, externalData }) {
+    const opened = await openSource(source, signal);
+    onProgress?.({ stage: 'download', loaded: 0, total: opened.total });
+    const size = await readAll(opened, (chunk, loaded) => {
+      this.#heap.push(this.#model, chunk, Math.max(0, opened.total - loaded));
+      onProgress?.({ stage: 'download', loaded: loaded + chunk.length, total: opened.total });
+    }, signal);
+    await this.#readExternal(baseOf(source), externalData ?? new Map(), onProgress, signal);
+    onProgress?.({ stage: 'prepare', loaded: 0, total: size });
+    await yieldToEvents(); // so that the progress is seen: what follows blocks
+    throwIfAborted(signal);
+    this.#usable();
+    this.#heap.finish(this.#model);
+    this.inputs = this.#heap.ports(this.#model, 'input');
+    this.outputs = this.#heap.ports(this.#model, 'output');
+    onProgress?.({ stage: 'prepare', loaded: size, total: size });
+  }
+
+  /**
+   * @param {string} base
+   * @param {Map<string, SourceSpec>} given
+   * @param {ReadOptions['onProgress']} onProgress
+   * @param {AbortSignal} [signal]
+   */
+  async #readExternal(base, given, onProgress, signal) {
+    /** @type {Map<string, import('./source.js').RandomAccess>} */
+    const files = new Map();
+    try {
+      for (;;) {
+        const piece = this.#heap.external(this.#model);
+        if (!piece) return;
+        let file = files.get(piece.location);
+        if (!file) {
+          const spec = given.get(piece.location) ?? given.get(piece.location.replace(/^\.\//, '')) ?? siblingOf(base, piece.location);
+          file = await openPieces(spec, (loaded, total) => onProgress?.({ stage: 'external', loaded, total }), signal);
+          files.set(piece.location, file);
+        }
+        const end = piece.length ? piece.offset + piece.length : file.size;
+        if (end > file.size || piece.offset > file.size)
+          throw new QuernError('bad-model', `the model wants bytes ${piece.offset} to ${end} of '${piece.location}', but ${file.name} has ${file.size}`);
+        for (let at = piece.offset; at < end;) {
+          const bytes = await file.read(at, Math.min(EXTERNAL_PIECE, end - at));
+          throwIfAborted(signal);
+          if (!bytes.length) throw new QuernError('network', `${file.name} broke off at byte ${at}`);
+          this.#heap.push(this.#model, bytes, end - at);
+          at += bytes.length;
+        }
+      }
+    } finally {
+      for (const file of files.values()) file.close();
+    }
+  }
+
+  #usable() {
+    if (this.#disposed) throw new QuernError('bad-state', 'the model was disposed');
+  }
+
+  /**
+   * Checks names and data; types and shapes are checked by the core.
+   * @param {Record<string, InputValue>} feeds
+   * @param {readonly string[] | undefined} wanted
+   * @returns {Prepared}
+   */
+  #prepare(feeds, wanted) {
+    this.#usable();
+    if (!feeds || typeof feeds !== 'object' || Array.isArray(feeds) || 'data' in feeds && 'dims' in feeds)
+      throw new QuernError('bad-argument', `inputs are given by name: { name: tensor }; the model has ${namesOf(this.inputs)}`);
+    for (const name of Object.keys(feeds))
+      if (!this.inputs.some((p) => p.name === name)) throw new QuernError('bad-argument', `there is no input '${name}'; the model has ${namesOf(this.inputs)}`);
+    const values = this.inputs.map(({ name, kind, type, optional }) => {
+      const value = /** @type {any} */ (Object.hasOwn(feeds, name) ? feeds[name] : undefined);
+      const what = `input '${name}'`;
+      if (kind === 'tensor') {
+        if (value !== undefined && value !== null) return toTensor(value, what, type);
+        if (optional) return null;
+        throw new QuernError('bad-argument', `${what} is missing; the model has ${namesOf(this.inputs)}`);
+      }
+      if (value === undefined && kind === 'sequence') throw new QuernError('bad-argument', `${what} is missing; it is a sequence: give an array of tensors`);
+      if (kind === 'sequence' && !Array.isArray(value)) throw new QuernError('bad-type', `${what} is a sequence: expected an array of tensors`);
+      return (Array.isArray(value) ? value : value === undefined || value === null ? [] : [value]).map((item, i) => toTensor(item, `${what}, item ${i}`, type));
+    });
+    const outputs = (wanted ?? this.outputs.map((p) => p.name)).map((name) => {
+      const i = this.outputs.findIndex((p) => p.name === name);
+      if (i < 0) throw new QuernError('bad-argument', `there is no output '${name}'; the model has ${namesOf(this.outputs)}`);
+      return i;
+    });
+    return { values, outputs };
+  }
+
+  /** @param {Prepared} prepared */
+  #start({ values }) {
+    values.forEach((value, i) => {
+      if (Array.isArray(value)) this.#heap.bindItems(this.#model, i, this.inputs[i].type, value);
+      else if (value) this.#heap.bind(this.#model, i, value);
+      else this.#heap.unbind(this.#model, i);
+    });
+    this.#heap.start(this.#model);
+  }
+
+  /** @param {Prepared} prepared @returns {Record<string, any>} */
+  #collect({ outputs }) {
+    this.runs++;
+    return Object.fromEntries(outputs.map((i) => [this.outputs[i].name, this.#heap.output(this.#model, i)]));
+  }
+
+  /**
+   * Runs in slices, between which the page lives on. Calls made meanwhile wait their turn.
+   * @param {Record<string, InputValue>} feeds
+   * @param {RunOptions} [options]
+   * @returns {Promise<Record<string, any>>} outputs by name: tensors, arrays of them for sequences
+   */
+  run(feeds, { signal, outputs } = {}) {
+    let turn;
+    try {
+      throwIfAborted(signal);
+      const prepared = this.#prepare(feeds, outputs);
+      if (this.#pending) prepared.values = /** @type {any} */ (prepared.values.map(copyOf)); // the caller may write into its arrays again
+      turn = this.#pending++ ? this.#last.then(() => this.#execute(prepared, signal)) : this.#execute(prepared, signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const leave = () => void this.#pending--;
+    this.#last = turn.then(leave, leave);
+    return turn;
+  }
+
+  /** @param {Prepared} prepared @param {AbortSignal | undefined} signal */
+  async #execute(prepared, signal) {
+    this.#usable();
+    throwIfAborted(signal);
+    this.#start(prepared);
+    while (this.#heap.step(this.#model, SLICE_US)) {
+      await yieldToEvents();
+      this.#usable();
+      if (signal?.aborted) {
+        this.#heap.cancel(this.#model);
+        throwIfAborted(signal);
+      }
+    }
+    return this.#collect(prepared);
+  }
+
+  /**
+   * Runs to the end on this thread.
+   * @param {Record<string, InputValue>} feeds
+   * @param {{ outputs?: readonly string[] }} [options]
+   */
+  runSync(feeds, { outputs } = {}) {
+    const prepared = this.#prepare(feeds, outputs);
+    if (this.#pending) throw new QuernError('bad-state', 'runSync() was called while a run of this model is under way; await it first');
+    this.#start(prepared);
+    while (this.#heap.step(this.#model, 0));
+    return this.#collect(prepared);
+  }
+
+  stats() {
+    return this.#heap.stats(this.#model);
+  }
+
+  dispose() {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#heap.freeModel(this.#model);
+  }
+}
+
+/** @param {any} value @returns {any} */
+function copyOf(value) {
+  if (Array.isArray(value)) return value.map(copyOf);
+  return value && { ...value, data: value.data.slice() };
+}

@@ -1,0 +1,128 @@
+// The page's only door to Quern: loads it late, once the service worker can keep what is fetched.
+
+const DIST = new URL('../../dist/', import.meta.url);
+export const MODELS = {
+  ocr: new URL('models/ocr/', DIST).href,
+  vad: new URL('models/vad/silero_vad_v5.onnx', DIST).href,
+};
+
+let keeper = Promise.resolve();
+
+/** The engine waits for this promise before its first fetch, so that one visit is enough to work without a network. */
+export function waitFor(promise) {
+  keeper = promise;
+}
+
+/**
+ * A model that is loaded when first asked for and stays. A failed or aborted load is forgotten, the next ask tries again.
+ * @param {string} url
+ */
+export function lazyModel(url) {
+  let loading = null;
+  let bytes = 0;
+  return {
+    /** Bytes that came so far, over the network or out of the cache. */
+    get bytes() { return bytes; },
+    /** @param {{ onProgress?: (p: { stage: string, loaded: number, total: number }) => void, signal?: AbortSignal }} options */
+    get({ onProgress, signal } = {}) {
+      loading ??= (async () => {
+        await keeper;
+        signal?.throwIfAborted();
+        const { load } = await import(new URL('index.js', DIST).href);
+        return load(url, {
+          signal,
+          onProgress(p) {
+            if (p.loaded > bytes) bytes = p.loaded;
+            onProgress?.(p);
+          },
+        });
+      })().catch((error) => {
+        loading = null;
+        throw error;
+      });
+      return loading;
+    },
+    async drop() {
+      const model = await loading?.catch(() => null);
+      loading = null;
+      await model?.dispose();
+    },
+  };
+}
+
+/** The sentence to show for an error; null when the visitor stopped the work himself. */
+export function sentence(error) {
+  if (error?.name === 'AbortError' || error?.code === 'aborted' || error?.code === 'ABORTED') return null;
+  if (error?.name === 'TypeError' && /import|fetch|module/i.test(error.message)) {
+    return navigator.onLine ? 'The program could not be fetched. Is it built, and served from here?' : 'There is no network, and this part was not kept on an earlier visit.';
+  }
+  return error?.message || String(error);
+}
+
+/** Shows `text` in an alert box with a button that closes it; an empty text closes it. */
+export function alertIn(box, text) {
+  box.replaceChildren();
+  if (!text) return;
+  const close = document.createElement('button');
+  close.type = 'button';
+  close.textContent = 'Close';
+  close.addEventListener('click', () => box.replaceChildren());
+  const words = document.createElement('span');
+  words.textContent = text;
+  box.append(words, close);
+}
+
+const STAGES = {
+  runtime: 'Fetching the program', wasm: 'Fetching the program', pointer: 'Looking for the newest model', manifest: 'Looking for the newest model',
+  graph: 'Fetching the model', params: 'Fetching the parameters', parameters: 'Fetching the parameters', download: 'Fetching the parameters',
+  model: 'Fetching the parameters', verify: 'Checking the parameters', cache: 'Opening the kept parameters', prepare: 'Preparing the model', plan: 'Preparing the model',
+};
+
+/** A progress block: <div hidden><label/><progress/><button/></div>. The quern in the header turns while anything works. */
+export function progressIn(block) {
+  const label = block.querySelector('label');
+  const bar = block.querySelector('progress');
+  return {
+    start(text) {
+      block.hidden = false;
+      bar.removeAttribute('value');
+      label.textContent = text;
+      document.body.classList.add('working');
+    },
+    /** @param {{ stage: string, loaded: number, total: number }} p */
+    load(p) {
+      const name = STAGES[p.stage] ?? 'Fetching the model';
+      if (p.total > 0) {
+        bar.value = Math.min(1, p.loaded / p.total);
+        label.textContent = `${name}: ${size(p.loaded)} of ${size(p.total)}`;
+      } else {
+        bar.removeAttribute('value');
+        label.textContent = name;
+      }
+    },
+    part(text, share) {
+      label.textContent = text;
+      if (share === undefined) bar.removeAttribute('value');
+      else bar.value = share;
+    },
+    stop() {
+      block.hidden = true;
+      document.body.classList.remove('working');
+    },
+  };
+}
+
+/** 1234567 → "1.2 MB". */
+export function size(bytes) {
+  if (!(bytes >= 0)) return '–';
+  if (bytes < 1e3) return `${bytes} B`;
+  if (bytes < 1e6) return `${Math.round(bytes / 1e3)} kB`;
+  return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+}
+
+/** 0.1234 → "0.12 ms", 12.3 → "12 ms", 1234 → "1.23 s". */
+export function time(ms) {
+  if (!(ms >= 0)) return '–';
+  if (ms < 10) return `${ms.toFixed(ms < 1 ? 2 : 1)} ms`;
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
+}
