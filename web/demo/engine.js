@@ -14,38 +14,46 @@ export function waitFor(promise) {
 }
 
 /**
- * A model that is loaded when first asked for and stays. A failed or aborted load is forgotten, the next ask tries again.
+ * A model that is loaded when first asked for and stays. A failed or stopped load is forgotten, the next ask tries again.
  * @param {string} url
  */
 export function lazyModel(url) {
   let loading = null;
+  let stopper = new AbortController();
   let bytes = 0;
+  let listener = null;
+
+  async function start(signal) {
+    await keeper;
+    signal.throwIfAborted();
+    const { load } = await import(new URL('index.js', DIST).href);
+    return load(url, {
+      signal,
+      onProgress(p) {
+        bytes = Math.max(bytes, p.loaded || 0);
+        listener?.(p);
+      },
+    });
+  }
+
   return {
-    /** Bytes that came so far, over the network or out of the cache. */
+    /** Bytes of the model that came, over the network or out of the cache. */
     get bytes() { return bytes; },
-    /** @param {{ onProgress?: (p: { stage: string, loaded: number, total: number }) => void, signal?: AbortSignal }} options */
-    get({ onProgress, signal } = {}) {
-      loading ??= (async () => {
-        await keeper;
-        signal?.throwIfAborted();
-        const { load } = await import(new URL('index.js', DIST).href);
-        return load(url, {
-          signal,
-          onProgress(p) {
-            if (p.loaded > bytes) bytes = p.loaded;
-            onProgress?.(p);
-          },
+    /** @param {(p: { stage: string, loaded: number, total: number }) => void} onProgress told of this load until the next get() */
+    async get(onProgress) {
+      listener = onProgress;
+      if (!loading) {
+        stopper = new AbortController();
+        const mine = loading = start(stopper.signal);
+        mine.catch(() => {
+          if (loading === mine) loading = null;
         });
-      })().catch((error) => {
-        loading = null;
-        throw error;
-      });
+      }
       return loading;
     },
-    async drop() {
-      const model = await loading?.catch(() => null);
-      loading = null;
-      await model?.dispose();
+    /** Stops a load under way; a loaded model stays. */
+    stopLoading() {
+      stopper.abort();
     },
   };
 }

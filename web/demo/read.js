@@ -41,7 +41,7 @@ export function startRead() {
       if (signal.aborted) return;
       const { width, height } = bitmap;
       showPicture(blob, title, width, height);
-      const ready = await model.get({ signal, onProgress: (p) => job === mine && progress.load(p) });
+      const ready = await model.get((p) => job === mine && progress.load(p));
       if (signal.aborted) return;
       progress.part('Reading');
       const result = await ready.predict(bitmap, { meta: true, signal });
@@ -105,6 +105,7 @@ export function startRead() {
   $('read-stop').addEventListener('click', () => {
     job?.abort();
     job = null;
+    model.stopLoading();
     progress.stop();
     drop.removeAttribute('aria-busy');
     status.textContent = 'Stopped.';

@@ -1,0 +1,92 @@
+// The page as a whole: tabs, the service worker, the sign of being without a network.
+import { waitFor } from './engine.js';
+import { startRead } from './read.js';
+import { startHear } from './hear.js';
+
+const $ = (id) => document.getElementById(id);
+
+waitFor(keepForLater());
+const parts = { read: startRead(), hear: startHear() };
+tabs();
+connection();
+
+// ARIA tabs: arrows move and choose, Home and End jump; the address remembers the choice.
+function tabs() {
+  const all = /** @type {HTMLButtonElement[]} */ ([...document.querySelectorAll('[role=tab]')]);
+  const panelOf = (tab) => $(tab.getAttribute('aria-controls'));
+
+  function choose(tab, focus) {
+    for (const other of all) {
+      const chosen = other === tab;
+      other.setAttribute('aria-selected', String(chosen));
+      other.tabIndex = chosen ? 0 : -1;
+      panelOf(other).hidden = !chosen;
+      if (!chosen) parts[panelOf(other).id].stop(); // camera and microphone do not run behind a closed tab
+    }
+    if (focus) tab.focus();
+    history.replaceState(null, '', `#${panelOf(tab).id}`);
+  }
+
+  all.forEach((tab, i) => {
+    tab.addEventListener('click', () => choose(tab, false));
+    tab.addEventListener('keydown', (event) => {
+      const to = { ArrowRight: (i + 1) % all.length, ArrowLeft: (i + all.length - 1) % all.length, Home: 0, End: all.length - 1 }[event.key];
+      if (to === undefined) return;
+      event.preventDefault();
+      choose(all[to], true);
+    });
+  });
+  const asked = all.find((tab) => `#${panelOf(tab).id}` === location.hash);
+  if (asked) choose(asked, false);
+}
+
+function connection() {
+  const chip = $('connection');
+  const show = () => {
+    const kept = Boolean(navigator.serviceWorker?.controller);
+    chip.textContent = navigator.onLine ? (kept ? 'Works offline too' : '') : 'No network, and no need of one';
+  };
+  addEventListener('online', show);
+  addEventListener('offline', show);
+  navigator.serviceWorker?.addEventListener('controllerchange', show);
+  show();
+}
+
+/** Registers the service worker; resolves when it keeps what the page fetches, or at once where it cannot. */
+async function keepForLater() {
+  const keeper = navigator.serviceWorker;
+  if (!keeper) return;
+  const first = !keeper.controller;
+  try {
+    const registration = await keeper.register(new URL('sw.js', import.meta.url));
+    offerUpdates(registration);
+    if (!first) return;
+    await Promise.race([
+      new Promise((resolve) => {
+        if (keeper.controller) resolve();
+        keeper.addEventListener('controllerchange', resolve, { once: true });
+      }),
+      new Promise((resolve) => setTimeout(resolve, 4000)),
+    ]);
+  } catch {
+    // Private windows and odd hosts refuse service workers: the page works all the same, online.
+  }
+}
+
+/** @param {ServiceWorkerRegistration} registration */
+function offerUpdates(registration) {
+  const offer = (worker) => {
+    $('update').hidden = false;
+    $('update-now').onclick = () => {
+      navigator.serviceWorker.addEventListener('controllerchange', () => location.reload(), { once: true });
+      worker.postMessage('take over');
+    };
+  };
+  if (registration.waiting && navigator.serviceWorker.controller) offer(registration.waiting);
+  registration.addEventListener('updatefound', () => {
+    const worker = registration.installing;
+    worker.addEventListener('statechange', () => {
+      if (worker.state === 'installed' && navigator.serviceWorker.controller) offer(worker);
+    });
+  });
+}
