@@ -56,7 +56,6 @@ static void unary_f64(qn_unary f, const double *x, double *y, size_t n, double a
     LOOP(QN_GELU_TANH, 0.5 * v * (1 + tanh(0.79788456080286535588 * (v + 0.044715 * v * v * v))))
     LOOP(QN_SWISH, v / (1 + exp(-a * v)))
     LOOP(QN_CLIP, (v < a ? a : v) > b ? b : (v < a ? a : v))
-    LOOP(QN_SCALE, a * v)
     LOOP(QN_SHRINK, v < -a ? v + b : v > a ? v - b : v != v ? v : 0)
     LOOP(QN_COPY, v)
     case QN_BITNOT:
@@ -120,7 +119,6 @@ static bool fast_f32(qn_unary f, const float *x, float *y, size_t n, float a, fl
     LOOP(QN_GELU_TANH, v * qn_sigmoid_f32(1.59576912f * (v + 0.044715f * v * v * v)))
     LOOP(QN_SWISH, v * qn_sigmoid_f32(a * v))
     LOOP(QN_CLIP, qn_at_most(qn_at_least(v, a), b))
-    LOOP(QN_SCALE, a * v)
     LOOP(QN_COPY, v)
     default: return false;
   }

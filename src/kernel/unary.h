@@ -11,7 +11,7 @@ typedef enum qn_unary {
   QN_CEIL, QN_FLOOR, QN_ROUND, QN_SQRT, QN_RECIPROCAL, QN_EXP, QN_LOG, QN_SIN, QN_COS, QN_ERF, QN_TANH, QN_SIGMOID,
   QN_HARDSIGMOID /* max(0, min(1, a x + b)) */, QN_HARDSWISH, QN_LEAKYRELU /* a */, QN_ELU /* a */,
   QN_SELU /* a, b = gamma */, QN_CELU /* a */, QN_SOFTPLUS, QN_SOFTSIGN, QN_THRESHOLDEDRELU /* a */, QN_MISH, QN_GELU,
-  QN_GELU_TANH, QN_SWISH /* x sigmoid(a x) */, QN_CLIP /* a … b */, QN_SCALE /* a x */,
+  QN_GELU_TANH, QN_SWISH /* x sigmoid(a x) */, QN_CLIP /* a … b */,
   /* float, by way of double */
   QN_TAN, QN_ASIN, QN_ACOS, QN_ATAN, QN_SINH, QN_COSH, QN_ASINH, QN_ACOSH, QN_ATANH, QN_SHRINK /* a = lambd, b = bias */
 } qn_unary;
