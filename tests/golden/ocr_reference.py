@@ -1,5 +1,6 @@
 """PP-OCRv4 as PaddleOCR runs it (release 2.7, default parameters), on OpenCV, Clipper and onnxruntime.
-The one difference on purpose: recogniser widths are rounded up to 64, as src/feature/ocr.c does."""
+Two differences on purpose: recogniser widths are rounded up to 64, as src/feature/ocr.c does, and the corners of a
+rectangle to 1/1024 pixel, because OpenCV gives 141.99998 for 142 now and then and the next step truncates."""
 import math
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def mini_box(points):
     p = sorted(cv2.boxPoints(rect), key=lambda q: q[0])
     tl, bl = (p[0], p[1]) if p[1][1] > p[0][1] else (p[1], p[0])
     tr, br = (p[2], p[3]) if p[3][1] > p[2][1] else (p[3], p[2])
-    return np.array([tl, tr, br, bl]), min(rect[1])
+    return np.round(np.array([tl, tr, br, bl], np.float64) * 1024) / 1024, min(rect[1])
 
 
 def box_score(prob, box):

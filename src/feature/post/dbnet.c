@@ -77,7 +77,7 @@ static void add_point(outline *o, double x, double y) {
 static bool unclip(double corners[8], double distance, outline *o, double *short_side) {
   qn_point quad[5];
   o->count = 0;
-  for (int i = 0; i < 4; i++) add_point(o, trunc(corners[2 * i] + 1e-6), trunc(corners[2 * i + 1] + 1e-6));
+  for (int i = 0; i < 4; i++) add_point(o, trunc(corners[2 * i]), trunc(corners[2 * i + 1]));
   int32_t n = qn_convex_hull(o->points, 4, quad);
   if (n < 3) return false;
   double tolerance = fmin(0.25, 0.25 * distance);

@@ -51,6 +51,7 @@ bool qn_min_rect(const qn_point *hull, int32_t n, double corners[8], double *sho
     }
   bool left = y[order[1]] > y[order[0]], right = y[order[3]] > y[order[2]];
   int pick[4] = {order[!left], order[right ? 2 : 3], order[right ? 3 : 2], order[left]};
-  for (int k = 0; k < 4; k++) corners[2 * k] = x[pick[k]], corners[2 * k + 1] = y[pick[k]];
+  /* Rounding noise must not push a corner off the pixel grid: users truncate it. */
+  for (int k = 0; k < 4; k++) corners[2 * k] = rint(x[pick[k]] * 1024) / 1024, corners[2 * k + 1] = rint(y[pick[k]] * 1024) / 1024;
   return true;
 }
