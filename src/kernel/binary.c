@@ -60,12 +60,19 @@ static void pow_f32(const float *a, const float *b, float *y, size_t n) {
   }
 }
 
+static double float_mod(double u, double v) {
+  double r = fmod(u, v);
+  if (r == 0) return copysign(0.0, v);
+  return (r < 0) != (v < 0) ? r + v : r;
+}
+
 #define T float
 static void binary_f32(qn_binary f, const float *a, const float *b, float *y, uint8_t *truth, size_t n) {
   switch (f) {
     FLOAT_LOOPS
     case QN_POW: pow_f32(a, b, y, n); break;
     LOOP(QN_FMOD, fmodf(u, v))
+    LOOP(QN_MOD, (float)float_mod(u, v))
     TESTS
     default: break;
   }
@@ -78,6 +85,7 @@ static void binary_f64(qn_binary f, const double *a, const double *b, double *y,
     FLOAT_LOOPS
     LOOP(QN_POW, pow(u, v))
     LOOP(QN_FMOD, fmod(u, v))
+    LOOP(QN_MOD, float_mod(u, v))
     TESTS
     default: break;
   }

@@ -6,7 +6,7 @@
 
 typedef enum qn_binary {
   QN_ADD, QN_SUB, QN_MUL, QN_DIV, QN_MAX, QN_MIN, QN_PRELU, QN_POW, QN_FMOD,
-  QN_MOD /* integers: sign of the divisor */, QN_BITAND, QN_BITOR, QN_BITXOR, QN_SHIFT_LEFT, QN_SHIFT_RIGHT,
+  QN_MOD /* sign of the divisor */, QN_BITAND, QN_BITOR, QN_BITXOR, QN_SHIFT_LEFT, QN_SHIFT_RIGHT,
   QN_EQUAL, QN_LESS, QN_LESS_EQUAL, QN_GREATER, QN_GREATER_EQUAL /* from here on the result is bool */
 } qn_binary;
 

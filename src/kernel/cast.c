@@ -243,6 +243,7 @@ static void store_f32(qn_dtype dtype, void *data, size_t first, size_t n, const 
     unsigned bits = qn_dtype_of(dtype)->bits;
     EACH {
       unsigned code = qn_minifloat_from_f32(mini, in[i], !mode.no_saturate);
+      if (mode.nan_ones && in[i] != in[i] && dtype == QN_FLOAT8E5M2) code |= 1;
       if (bits == 8) ((uint8_t *)data)[first + i] = (uint8_t)code;
       else packed_put(data, first + i, bits, code);
     }

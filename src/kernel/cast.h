@@ -14,6 +14,7 @@ qn_dtype qn_compute_dtype(qn_compute c);
 typedef struct qn_cast_mode {
   bool no_saturate; /* float8: out of range becomes NaN or infinity */
   bool wrap;        /* float to a packed integer keeps the low bits instead of saturating */
+  bool nan_ones;    /* NaN in float8e5m2 is 0x7f, not 0x7e */
   qn_round round;   /* float8e8m0 */
 } qn_cast_mode;
 

@@ -24,7 +24,7 @@ unsigned qn_minifloat_from_f32(const qn_minifloat *kind, float x, bool saturate)
   uint32_t w = qn_bits_of(x);
   unsigned sign = w >> 31 ? kind->sign : 0;
   w &= 0x7fffffffu;
-  if (w > 0x7f800000u) return kind->nan == kind->max ? kind->nan : kind->nan | sign;
+  if (w > 0x7f800000u) return kind->nan & kind->sign ? kind->nan : kind->nan | sign;
   unsigned code = kind->max + 1u;
   if (w < 0x7f800000u) {
     int e = (int)(w >> 23) - 127;

@@ -53,9 +53,9 @@ typedef struct qn_minifloat {
 
 static const qn_minifloat QN_F8E4M3FN = {3, -6, 0x7e, 0x7f, 0x7f, 0x80, false};
 static const qn_minifloat QN_F8E4M3FNUZ = {3, -7, 0x7f, 0x80, 0x80, 0x80, true};
-static const qn_minifloat QN_F8E5M2 = {2, -14, 0x7b, 0x7c, 0x7f, 0x80, false};
+static const qn_minifloat QN_F8E5M2 = {2, -14, 0x7b, 0x7c, 0x7e, 0x80, false};
 static const qn_minifloat QN_F8E5M2FNUZ = {2, -15, 0x7f, 0x80, 0x80, 0x80, true};
-static const qn_minifloat QN_F4E2M1 = {1, 0, 7, 7, 7, 8, false};
+static const qn_minifloat QN_F4E2M1 = {1, 0, 7, 7, 8, 8, false};
 
 float qn_minifloat_to_f32(const qn_minifloat *kind, unsigned code);
 unsigned qn_minifloat_from_f32(const qn_minifloat *kind, float x, bool saturate);

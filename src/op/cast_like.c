@@ -111,7 +111,8 @@ static qn_status run_cast(qn_step *s) {
   if (to == QN_STRING) return to_text(s);
   const char *round = qn_attr_text(s, "round_mode", "up");
   const qn_cast_mode mode = {.no_saturate = qn_attr_int(s, "saturate", 1) == 0,
-                             .wrap = true,
+                             .wrap = s->opset > 21, /* the reference went over from its own arithmetic to ml_dtypes' */
+                             .nan_ones = s->opset <= 21,
                              .round = round[0] == 'u' ? QN_ROUND_UP : round[0] == 'd' ? QN_ROUND_DOWN : QN_ROUND_NEAREST};
   if (x->dtype == QN_STRING) return from_text(s, mode);
   qn_cast(x->dtype, x->data, to, qn_out(s, 0)->data, (size_t)x->count, mode);

@@ -85,12 +85,6 @@ static qn_status plan_prelu(qn_step *s) {
                         qn_shape_text(of_x, x->rank, x->dims));
   return QN_OK;
 }
-static qn_status plan_mod(qn_step *s) {
-  QN_TRY(plan_arithmetic(s));
-  if (qn_dtype_of(qn_in(s, 0)->dtype)->is_float && qn_attr_int(s, "fmod", 0) == 0)
-    return qn_step_fail(s, QN_ERR_ARGUMENT, "fmod must be 1 for %s", qn_dtype_name(qn_in(s, 0)->dtype));
-  return QN_OK;
-}
 static qn_status plan_shift(qn_step *s) {
   const char *way = qn_attr_text(s, "direction", "");
   if (strcmp(way, "LEFT") != 0 && strcmp(way, "RIGHT") != 0)
@@ -161,7 +155,7 @@ BINARY(less_or_equal, "LessOrEqual", 12, QN_LAYOUT_ELEMENTWISE, plan_compare, QN
 BINARY(bitwise_and, "BitwiseAnd", 18, PLAIN_FLAGS, plan_bits, QN_BITAND)
 BINARY(bitwise_or, "BitwiseOr", 18, PLAIN_FLAGS, plan_bits, QN_BITOR)
 BINARY(bitwise_xor, "BitwiseXor", 18, PLAIN_FLAGS, plan_bits, QN_BITXOR)
-BINARY(mod, "Mod", 10, PLAIN_FLAGS, plan_mod, qn_attr_int(s, "fmod", 0) ? QN_FMOD : QN_MOD)
+BINARY(mod, "Mod", 10, PLAIN_FLAGS, plan_arithmetic, qn_attr_int(s, "fmod", 0) ? QN_FMOD : QN_MOD)
 ENTRY(pow, "Pow", 7, 0, PLAIN_FLAGS, plan_pow, run_pow)
 ENTRY(pow_legacy, "Pow", 1, 6, QN_INPLACE, plan_pow, run_pow)
 ENTRY(equal, "Equal", 7, 0, QN_LAYOUT_ELEMENTWISE, plan_equal, run_equal)
