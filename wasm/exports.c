@@ -4,6 +4,7 @@
  * The export list of the link is read from this file: a function's type and name stand at the start of a line. */
 #include <string.h>
 
+#include "feature/ocr.h"
 #include "quern.h"
 
 #ifndef QN_BUILD_ID
@@ -246,3 +247,86 @@ int qnw_run_step(qnw_model *m, uint32_t budget_us) {
 }
 
 void qnw_run_cancel(qnw_model *m) { qn_run_cancel(m->core); }
+
+/* ---- reading text: qn_ocr between its three models, tensors staying in the heap ---- */
+
+enum { OCR_DET, OCR_CLS, OCR_REC };
+
+#define COUNT_ONE(name, value, least, most) +1
+enum { OCR_OPTION_COUNT = 0 QN_OCR_OPTIONS(COUNT_ONE) };
+#undef COUNT_ONE
+
+int qnw_ocr_option_count(void) { return OCR_OPTION_COUNT; }
+const char *qnw_ocr_option_name(int i) {
+#define NAME(name, value, least, most) #name,
+  static const char *const names[] = {QN_OCR_OPTIONS(NAME)};
+#undef NAME
+  return i >= 0 && i < OCR_OPTION_COUNT ? names[i] : "";
+}
+
+/* Failures of these are recorded in `m`, the model that is in use. */
+
+/* options: [qnw_ocr_option_count()], NaN for the default, caller owns. NULL on failure. */
+qn_ocr *qnw_ocr_create(qnw_model *m, const float *options, const char *labels, size_t labels_length) {
+  qn_ocr_config config;
+  qn_ocr_defaults(&config);
+  int i = 0;
+#define SET(name, value, least, most)                        \
+  if (options[i] == options[i]) config.name = options[i];    \
+  i++;
+  QN_OCR_OPTIONS(SET)
+#undef SET
+  qn_ocr *ocr = NULL;
+  own(m, qn_ocr_create(&ocr, &config, labels, labels_length, &m->error));
+  return ocr;
+}
+void qnw_ocr_free(qn_ocr *ocr) { qn_ocr_free(ocr); }
+
+/* rgba: [height, width, 4], caller owns */
+int qnw_ocr_set_image(qnw_model *m, qn_ocr *ocr, const uint8_t *rgba, int32_t width, int32_t height) {
+  return own(m, qn_ocr_set_image(ocr, rgba, width, height, &m->error));
+}
+
+int32_t qnw_ocr_batches(const qn_ocr *ocr, int stage) {
+  return stage == OCR_DET ? 1 : stage == OCR_CLS ? qn_ocr_cls_batches(ocr) : qn_ocr_rec_batches(ocr);
+}
+
+/* Binds the model's first input and writes the batch into it. */
+int qnw_ocr_input(qnw_model *m, qn_ocr *ocr, int stage, int32_t batch) {
+  int32_t shape[4];
+  if (stage == OCR_DET) qn_ocr_det_shape(ocr, shape);
+  else if (stage == OCR_CLS) qn_ocr_cls_shape(ocr, batch, shape);
+  else qn_ocr_rec_shape(ocr, batch, shape);
+  const int64_t dims[4] = {shape[0], shape[1], shape[2], shape[3]};
+  int status = qnw_input_bind(m, 0, QN_FLOAT, 4, dims);
+  if (status != QN_OK) return status;
+  const qn_tensor *t = &qn_input_value(m->core, 0)->tensor;
+  size_t room = (size_t)t->count;
+  if (stage == OCR_DET) return own(m, qn_ocr_det_input(ocr, t->data, room, &m->error));
+  if (stage == OCR_CLS) return own(m, qn_ocr_cls_input(ocr, batch, t->data, room, &m->error));
+  return own(m, qn_ocr_rec_input(ocr, batch, t->data, room, &m->error));
+}
+
+/* Reads the model's first output after the run. */
+int qnw_ocr_output(qnw_model *m, qn_ocr *ocr, int stage, int32_t batch) {
+  static const int ranks[] = {4, 2, 3};
+  const qn_value *v = qn_output_value(m->core, 0);
+  if (!v || v->kind != QN_KIND_TENSOR || v->tensor.dtype != QN_FLOAT || v->tensor.rank != ranks[stage]) {
+    char text[QN_SHAPE_TEXT] = "nothing";
+    if (v && v->kind == QN_KIND_TENSOR) qn_shape_text(text, v->tensor.rank, v->tensor.dims);
+    return own(m, qn_fail(&m->error, QN_ERR_SHAPE, "the text model gave %s; a float32 tensor of rank %d is expected", text, ranks[stage]));
+  }
+  const qn_tensor *t = &v->tensor;
+  int32_t d[4] = {0};
+  for (int i = 0; i < t->rank; i++) d[i] = (int32_t)t->dims[i];
+  if (stage == OCR_DET && (d[0] != 1 || d[1] != 1))
+    return own(m, qn_fail(&m->error, QN_ERR_SHAPE, "the detector gave [%d, %d, …]; [1, 1, height, width] is expected", d[0], d[1]));
+  if (stage == OCR_DET) return own(m, qn_ocr_det_output(ocr, t->data, d[2], d[3], &m->error));
+  if (stage == OCR_CLS) return own(m, qn_ocr_cls_output(ocr, batch, t->data, d[0], d[1], &m->error));
+  return own(m, qn_ocr_rec_output(ocr, batch, t->data, d[0], d[1], d[2], &m->error));
+}
+
+int32_t qnw_ocr_result_count(const qn_ocr *ocr) { return qn_ocr_result_count(ocr); }
+_Static_assert(sizeof(void *) != 4 || sizeof(qn_ocr_result) == 4 * 13, "heap.js reads text, length, score, box_score, turned, box[8]");
+/* result: [13] 32-bit words, caller owns. 0 when there is no such result. */
+int32_t qnw_ocr_result_at(const qn_ocr *ocr, int32_t i, qn_ocr_result *result) { return qn_ocr_result_at(ocr, i, result); }

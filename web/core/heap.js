@@ -141,7 +141,11 @@ export class Heap {
 
   /** @param {number} model @param {number} status */
   #check(model, status) {
-    if (!status) return;
+    if (status) this.#fail(model);
+  }
+
+  /** @param {number} model @returns {never} */
+  #fail(model) {
     const text = (/** @type {string} */ name) => this.#text(this.#call('error_' + name, model));
     throw new QuernError(/** @type {any} */ (text('code')), text('text'), { node: text('node'), op: text('op') });
   }
@@ -194,7 +198,7 @@ export class Heap {
   /** @param {number} model @returns {Record<string, number>} */
   stats(model) {
     const values = this.#int64s(this.#call('stats', model), this.#stats.length);
-    return Object.fromEntries(this.#stats.map((name, i) => [name.replace(/_(.)/g, (_, c) => c.toUpperCase()), values[i]]));
+    return Object.fromEntries(this.#stats.map((name, i) => [camelCase(name), values[i]]));
   }
 
   /**
@@ -253,6 +257,69 @@ export class Heap {
       });
   }
 
+  // ---- reading text: `model` is the one in use, which keeps the error ----
+
+  /**
+   * @param {number} model
+   * @param {Record<string, number>} options by their names in camelCase
+   * @param {Uint8Array} labels
+   */
+  ocrCreate(model, options, labels) {
+    const names = Array.from({ length: this.#call('ocr_option_count') }, (_, i) => camelCase(this.#text(this.#call('ocr_option_name', i))));
+    for (const name of Object.keys(options))
+      if (!names.includes(name)) throw new QuernError('bad-argument', `there is no option '${name}'; there are ${names.join(', ')}`);
+    return this.#lend(bytesOf(Float32Array.from(names, (name) => options[name] ?? NaN)), (values) => this.#lend(labels, (p) => {
+      const ocr = this.#call('ocr_create', model, values, p, labels.length);
+      if (!ocr) this.#fail(model);
+      return ocr;
+    }));
+  }
+
+  /** @param {number} ocr */
+  ocrFree(ocr) {
+    if (!this.#dead) this.#call('ocr_free', ocr);
+  }
+
+  /** @param {number} model @param {number} ocr @param {{ data: Uint8Array | Uint8ClampedArray, width: number, height: number }} image RGBA */
+  ocrImage(model, ocr, { data, width, height }) {
+    this.#lend(bytesOf(data), (p) => this.#check(model, this.#call('ocr_set_image', model, ocr, p, width, height)));
+  }
+
+  /** @param {number} ocr @param {number} stage */
+  ocrBatches(ocr, stage) {
+    return this.#call('ocr_batches', ocr, stage);
+  }
+
+  /** @param {number} model @param {number} ocr @param {number} stage @param {number} batch */
+  ocrInput(model, ocr, stage, batch) {
+    this.#check(model, this.#call('ocr_input', model, ocr, stage, batch));
+  }
+
+  /** @param {number} model @param {number} ocr @param {number} stage @param {number} batch */
+  ocrOutput(model, ocr, stage, batch) {
+    this.#check(model, this.#call('ocr_output', model, ocr, stage, batch));
+  }
+
+  /**
+   * box: top left, top right, bottom right, bottom left, in pixels.
+   * @param {number} ocr
+   * @returns {{ text: string, score: number, box: [number, number][], boxScore: number, turned: boolean }[]}
+   */
+  ocrResults(ocr) {
+    return this.#lend(new Uint8Array(4 * 13), (pointer) => Array.from({ length: this.#call('ocr_result_count', ocr) }, (_, i) => {
+      this.#call('ocr_result_at', ocr, i, pointer);
+      const result = new DataView(this.#bytes.slice(pointer, pointer + 4 * 13).buffer);
+      const start = result.getUint32(0, true);
+      return {
+        text: decoder.decode(this.#bytes.slice(start, start + result.getUint32(4, true))),
+        score: result.getFloat32(8, true),
+        box: [0, 1, 2, 3].map((c) => /** @type {[number, number]} */ ([result.getInt32(20 + 8 * c, true), result.getInt32(24 + 8 * c, true)])),
+        boxScore: result.getFloat32(12, true),
+        turned: result.getInt32(16, true) !== 0,
+      };
+    }));
+  }
+
   // ---- running ----
 
   /** @param {number} model */
@@ -303,6 +370,9 @@ export class Heap {
     return Array.from({ length: pairs.length / 2 }, (_, i) => decoder.decode(this.#bytes.slice(pairs[2 * i], pairs[2 * i] + pairs[2 * i + 1])));
   }
 }
+
+/** @param {string} name */
+const camelCase = (name) => name.replace(/_(.)/g, (_, c) => c.toUpperCase());
 
 /** @param {ArrayBufferView} view */
 const bytesOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);

@@ -174,25 +174,58 @@ export class Session {
    * @returns {Promise<Record<string, any>>} outputs by name: tensors, arrays of them for sequences
    */
   run(feeds, { signal, outputs } = {}) {
-    let turn;
     try {
       throwIfAborted(signal);
       const prepared = this.#prepare(feeds, outputs);
       if (this.#pending) prepared.values = /** @type {any} */ (prepared.values.map(copyOf)); // the caller may write into its arrays again
-      turn = this.#pending++ ? this.#last.then(() => this.#execute(prepared, signal)) : this.#execute(prepared, signal);
+      return this.#queue(() => this.#start(prepared), () => this.#collect(prepared), signal);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /**
+   * A run whose input is written and whose output is read inside the heap.
+   * @template T
+   * @param {(model: number) => void} fill
+   * @param {(model: number) => T} take
+   * @param {AbortSignal} [signal]
+   */
+  drive(fill, take, signal) {
+    return this.#queue(() => {
+      fill(this.#model);
+      this.#heap.start(this.#model);
+    }, () => {
+      this.runs++;
+      return take(this.#model);
+    }, signal);
+  }
+
+  /**
+   * @template T
+   * @param {() => void} start
+   * @param {() => T} collect
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<T>}
+   */
+  #queue(start, collect, signal) {
+    const go = () => this.#execute(start, collect, signal);
+    const turn = this.#pending++ ? this.#last.then(go) : go();
     const leave = () => void this.#pending--;
     this.#last = turn.then(leave, leave);
     return turn;
   }
 
-  /** @param {Prepared} prepared @param {AbortSignal | undefined} signal */
-  async #execute(prepared, signal) {
+  /**
+   * @template T
+   * @param {() => void} start
+   * @param {() => T} collect
+   * @param {AbortSignal | undefined} signal
+   */
+  async #execute(start, collect, signal) {
     this.#usable();
     throwIfAborted(signal);
-    this.#start(prepared);
+    start();
     while (this.#heap.step(this.#model, SLICE_US)) {
       await yieldToEvents();
       this.#usable();
@@ -201,7 +234,7 @@ export class Session {
         throwIfAborted(signal);
       }
     }
-    return this.#collect(prepared);
+    return collect();
   }
 
   /**
@@ -215,6 +248,12 @@ export class Session {
     this.#start(prepared);
     while (this.#heap.step(this.#model, 0));
     return this.#collect(prepared);
+  }
+
+  /** For what fails outside a run. @template T @param {(model: number) => T} use */
+  use(use) {
+    this.#usable();
+    return use(this.#model);
   }
 
   stats() {

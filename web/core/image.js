@@ -1,0 +1,96 @@
+// Pictures in all the forms that a page has them: a snapshot that can be sent to a worker, then RGBA pixels.
+import { QuernError, messageOf } from './errors.js';
+
+/**
+ * @typedef {ImageBitmap | HTMLImageElement | HTMLVideoElement | HTMLCanvasElement | OffscreenCanvas | SVGImageElement | ImageData | VideoFrame | Blob
+ *   | { data: Uint8Array | Uint8ClampedArray, width: number, height: number }} ImageInput
+ * `data`: RGBA, or RGB or grey when it is that short.
+ * @typedef {{ kind: 'bitmap', bitmap: ImageBitmap } | { kind: 'blob', blob: Blob }
+ *   | { kind: 'pixels', data: Uint8Array | Uint8ClampedArray, width: number, height: number }} ImageSpec
+ * @typedef {{ data: Uint8Array | Uint8ClampedArray, width: number, height: number }} Rgba
+ */
+
+/** @param {string} name @param {unknown} value */
+const isA = (name, value) => {
+  const Type = /** @type {any} */ (globalThis)[name];
+  return Boolean(Type) && value instanceof Type;
+};
+
+const TAINTED = 'the picture comes from another origin that does not share its pixels: load it with crossorigin="anonymous" from a server that sends Access-Control-Allow-Origin';
+
+/** @param {unknown} cause */
+const cannotRead = (cause) => (cause instanceof Error && cause.name === 'SecurityError'
+  ? new QuernError('bad-argument', TAINTED, { cause })
+  : new QuernError('bad-argument', `the picture could not be read: ${messageOf(cause)}`, { cause }));
+
+/**
+ * What the picture shows now; later changes of the element do not matter. The result is the caller's own.
+ * @param {ImageInput} input
+ * @returns {Promise<ImageSpec>}
+ */
+export async function snapshotImage(input) {
+  const image = /** @type {any} */ (input);
+  if (isA('Blob', image)) return { kind: 'blob', blob: image };
+  if (isA('HTMLImageElement', image)) {
+    try {
+      await image.decode();
+    } catch (cause) {
+      throw new QuernError('bad-argument', `the image element has no picture${image.src ? ` (${image.src})` : ''}`, { cause });
+    }
+  } else if (isA('HTMLVideoElement', image) && image.readyState < 2) {
+    throw new QuernError('bad-argument', 'the video has no frame yet: wait for its "loadeddata" event');
+  }
+  if (['ImageBitmap', 'HTMLImageElement', 'HTMLVideoElement', 'HTMLCanvasElement', 'OffscreenCanvas', 'VideoFrame', 'SVGImageElement'].some((name) => isA(name, image))) {
+    try {
+      return { kind: 'bitmap', bitmap: await createImageBitmap(image) };
+    } catch (cause) {
+      throw cannotRead(cause);
+    }
+  }
+  if (image && ArrayBuffer.isView(image.data) && image.width > 0 && image.height > 0)
+    return { kind: 'pixels', data: /** @type {any} */ (image.data).slice(), width: image.width, height: image.height };
+  throw new QuernError('bad-argument', `a picture is an ImageBitmap, an img, video or canvas element, ImageData, a VideoFrame, a Blob or { data, width, height }; got ${
+    image === null ? 'null' : image?.constructor?.name ?? typeof image}`);
+}
+
+/** @param {ImageSpec} spec @returns {Transferable[]} */
+export const transferOfImage = (spec) => (spec.kind === 'bitmap' ? [spec.bitmap] : spec.kind === 'pixels' ? [/** @type {ArrayBuffer} */ (spec.data.buffer)] : []);
+
+/**
+ * Uses up the snapshot.
+ * @param {ImageSpec} spec
+ * @returns {Promise<Rgba>}
+ */
+export async function rgbaOf(spec) {
+  if (spec.kind === 'pixels') return widen(spec);
+  if (!globalThis.createImageBitmap) throw new QuernError('unavailable', 'there is no image decoder here: give { data, width, height }');
+  let bitmap;
+  try {
+    bitmap = spec.kind === 'bitmap' ? spec.bitmap : await createImageBitmap(spec.blob);
+    const { width, height } = bitmap;
+    const canvas = globalThis.OffscreenCanvas ? new OffscreenCanvas(width, height) : Object.assign(document.createElement('canvas'), { width, height });
+    const context = /** @type {OffscreenCanvasRenderingContext2D | null} */ (canvas.getContext('2d', { willReadFrequently: true }));
+    if (!context) throw new Error(`no canvas of ${width}×${height}`);
+    context.drawImage(bitmap, 0, 0);
+    return { data: context.getImageData(0, 0, width, height).data, width, height };
+  } catch (cause) {
+    throw cannotRead(cause);
+  } finally {
+    bitmap?.close();
+  }
+}
+
+/** @param {Rgba} image @returns {Rgba} */
+function widen({ data, width, height }) {
+  const count = width * height;
+  const channels = data.length / count;
+  if (channels === 4) return { data, width, height };
+  if (channels !== 3 && channels !== 1)
+    throw new QuernError('bad-shape', `a picture of ${width}×${height} has ${4 * count} bytes of RGBA (or ${3 * count} of RGB, ${count} of grey), got ${data.length}`);
+  const out = new Uint8ClampedArray(4 * count);
+  for (let i = 0; i < count; i++) {
+    for (let c = 0; c < 3; c++) out[4 * i + c] = data[channels * i + (channels === 3 ? c : 0)];
+    out[4 * i + 3] = 255;
+  }
+  return { data: out, width, height };
+}

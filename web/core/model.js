@@ -1,0 +1,180 @@
+// A loaded model or package on this thread.
+import { QuernError } from './errors.js';
+import { Heap } from './heap.js';
+import { rgbaOf, snapshotImage } from './image.js';
+import { fileOf, manifestOf, readManifest } from './package.js';
+import { isNode, isPage, now } from './platform.js';
+import { getModule } from './runtime.js';
+import { Session } from './session.js';
+import { baseOf } from './source.js';
+import { build, version } from './version.js';
+import { Ocr } from '../predict/ocr.js';
+
+/**
+ * @typedef {import('./session.js').Progress} Progress
+ * @typedef {import('./session.js').RunOptions} RunOptions
+ * @typedef {import('./source.js').SourceSpec} SourceSpec
+ * @typedef {import('./image.js').ImageSpec} ImageSpec
+ * @typedef {import('./heap.js').Port} Port
+ * @typedef {import('./tensor.js').InputValue} InputValue
+ * @typedef {import('./package.js').Package} Package
+ * module: compiled already (in a worker, by the page that started it). deterministic: the same bits on every machine.
+ * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, externalData?: Map<string, SourceSpec>, deterministic?: boolean,
+ *   module?: WebAssembly.Module, whereReason?: string }} LocalOptions
+ * @typedef {{ version: string, build: string, variant: string, backend: 'cpu', backendReason: string, threads: number, threadsReason: string,
+ *   where: 'page' | 'worker' | 'node', whereReason: string, url: string, name: string, modelVersion: string, heapBytes: number, runs: number,
+ *   lastMs: number, stats: Record<string, Record<string, number>> }} Report
+ * @typedef {{ meta?: boolean, signal?: AbortSignal }} PredictOptions
+ */
+
+export class LocalModel {
+  #heap;
+  #source;
+  /** By role; a plain model is "model". @type {Record<string, Session>} */
+  #sessions = {};
+  /** @type {Package | null} */
+  #package = null;
+  /** @type {Ocr | null} */
+  #task = null;
+  #disposed = false;
+  /** @type {Promise<unknown>} */
+  #last = Promise.resolve();
+  #lastMs = 0;
+  #whereReason;
+
+  /**
+   * @param {SourceSpec} source
+   * @param {LocalOptions} [options]
+   */
+  static async load(source, options = {}) {
+    const model = new LocalModel(await Heap.create(options.module ?? await getModule(options.deterministic)), source, options.whereReason);
+    try {
+      await model.#read(options);
+      return model;
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
+  }
+
+  /** @param {Heap} heap @param {SourceSpec} source @param {string} [whereReason] */
+  constructor(heap, source, whereReason = '') {
+    this.#whereReason = whereReason;
+    this.#heap = heap;
+    this.#source = source;
+    /** @type {Port[]} */
+    this.inputs = [];
+    /** @type {Port[]} */
+    this.outputs = [];
+  }
+
+  /** @param {LocalOptions} options */
+  async #read(options) {
+    const manifest = manifestOf(this.#source);
+    if (!manifest) {
+      this.#sessions.model = await Session.load(this.#heap, this.#source, options);
+    } else {
+      const pack = await readManifest(manifest, options.signal);
+      this.#package = pack;
+      for (const [role, entry] of Object.entries(pack.manifest.models)) this.#sessions[role] = await Session.load(this.#heap, fileOf(pack, entry), options);
+      if (pack.manifest.task === 'ocr') this.#task = await Ocr.create(this.#heap, pack, this.#sessions, options.signal);
+      else if (pack.manifest.task) throw new QuernError('unsupported', `the package ${pack.manifest.name} has the task '${pack.manifest.task}'; this release knows 'ocr'`);
+    }
+    const main = this.#only();
+    if (main) ({ inputs: this.inputs, outputs: this.outputs } = main);
+  }
+
+  /** The session of a model that has just one. */
+  #only() {
+    const sessions = Object.values(this.#sessions);
+    return sessions.length === 1 ? sessions[0] : null;
+  }
+
+  #session() {
+    if (this.#disposed) throw new QuernError('bad-state', 'the model was disposed');
+    const session = this.#only();
+    if (!session) throw new QuernError('bad-argument', `the package has ${Object.keys(this.#sessions).length} models (${Object.keys(this.#sessions).join(', ')}): use predict()`);
+    return session;
+  }
+
+  /**
+   * Tensors in, tensors out.
+   * @param {Record<string, InputValue>} feeds
+   * @param {RunOptions} [options]
+   * @returns {Promise<Record<string, any>>}
+   */
+  async run(feeds, options) {
+    const start = now();
+    const outputs = await this.#session().run(feeds, options);
+    this.#lastMs = now() - start;
+    return outputs;
+  }
+
+  /**
+   * @param {Record<string, InputValue>} feeds
+   * @param {{ outputs?: readonly string[] }} [options]
+   * @returns {Record<string, any>}
+   */
+  runSync(feeds, options) {
+    const start = now();
+    const outputs = this.#session().runSync(feeds, options);
+    this.#lastMs = now() - start;
+    return outputs;
+  }
+
+  /**
+   * What the package is for: picture in, answers out.
+   * @param {import('./image.js').ImageInput} input
+   * @param {PredictOptions} [options]
+   * @returns {Promise<any>} answers; with meta: { answers, version, ms }
+   */
+  async predict(input, options) {
+    return this.predictSnapshot(await snapshotImage(input), options);
+  }
+
+  /**
+   * @param {ImageSpec} input used up
+   * @param {PredictOptions} [options]
+   * @returns {Promise<any>}
+   */
+  predictSnapshot(input, { meta = false, signal } = {}) {
+    const turn = this.#last.then(async () => {
+      if (this.#disposed) throw new QuernError('bad-state', 'the model was disposed');
+      if (!this.#task) throw new QuernError('bad-argument', 'predict() needs a package, whose manifest says what goes in and out; this is a plain model: use run()');
+      const start = now();
+      const answers = await this.#task.predict(await rgbaOf(input), signal);
+      this.#lastMs = now() - start;
+      return meta ? { answers, version: this.#package?.manifest.version ?? '', ms: this.#lastMs } : answers;
+    });
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  /** @returns {Report} */
+  report() {
+    const sessions = Object.entries(this.#sessions);
+    return {
+      version, build, variant: this.#heap.variant,
+      backend: 'cpu', backendReason: 'this release computes on the CPU',
+      threads: 1, threadsReason: 'this release computes on one thread',
+      where: isNode ? 'node' : isPage ? 'page' : 'worker', whereReason: this.#whereReason,
+      url: this.#package?.base ?? baseOf(this.#source),
+      name: this.#package?.manifest.name ?? '', modelVersion: this.#package?.manifest.version ?? '',
+      heapBytes: this.#disposed ? 0 : this.#heap.bytes,
+      runs: sessions.reduce((n, [, s]) => n + s.runs, 0), lastMs: this.#lastMs,
+      stats: this.#disposed ? {} : Object.fromEntries(sessions.map(([role, s]) => [role, s.stats()])),
+    };
+  }
+
+  /** Gives the memory back. A second call does nothing, later calls of other methods fail. */
+  dispose() {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const session of Object.values(this.#sessions)) session.dispose();
+    this.#heap.drop();
+  }
+
+  [/** @type {any} */ (Symbol).dispose ?? Symbol('dispose')]() {
+    this.dispose();
+  }
+}

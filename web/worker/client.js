@@ -1,0 +1,238 @@
+// A model in a worker, with the face of LocalModel.
+import { QuernError, abortable, errorFromData, messageOf, throwIfAborted } from '../core/errors.js';
+import { snapshotImage, transferOfImage } from '../core/image.js';
+import { getModule, workerOption } from '../core/runtime.js';
+import { build } from '../core/version.js';
+import { buffersOf } from './protocol.js';
+
+/**
+ * @typedef {import('./protocol.js').ToWorker} ToWorker
+ * @typedef {import('./protocol.js').FromWorker} FromWorker
+ * @typedef {import('./protocol.js').Report} Report
+ * @typedef {import('../core/source.js').SourceSpec} SourceSpec
+ * @typedef {import('../core/tensor.js').InputValue} InputValue
+ * @typedef {import('../core/image.js').ImageInput} ImageInput
+ * @typedef {{ resolve: (reply: Extract<FromWorker, { op: 'done' }>) => void, reject: (error: unknown) => void,
+ *   onProgress?: (progress: import('./protocol.js').Progress) => void }} Waiting
+ */
+
+/**
+ * Waits until the script of a worker runs.
+ * @param {Worker} worker
+ * @returns {Promise<Worker>}
+ */
+function started(worker) {
+  return new Promise((resolve, reject) => {
+    const fail = (/** @type {string} */ why) => {
+      worker.terminate();
+      reject(new Error(why));
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      fail(event.message || 'its script could not be loaded');
+    };
+    worker.onmessage = ({ data }) => {
+      const message = /** @type {FromWorker} */ (data);
+      if (message.op !== 'ready') return;
+      if (message.build !== build) return fail(`it is of build ${message.build}, the page's script of build ${build}`);
+      worker.onerror = worker.onmessage = null;
+      resolve(worker);
+    };
+  });
+}
+
+/** @returns {Promise<Worker>} */
+async function startWorker() {
+  const given = workerOption();
+  const reasons = [];
+  try {
+    return await started(given
+      ? new Worker(given, { type: 'module' })
+      : new Worker(new URL('./worker.js', import.meta.url), { type: 'module' }));
+  } catch (error) {
+    reasons.push(messageOf(error));
+  }
+  // from another origin, or where module workers are missing: the self-contained script, by a blob
+  try {
+    const response = await fetch(given ? new URL('./worker.classic.js', new URL(given, document.baseURI)) : new URL('./worker.classic.js', import.meta.url));
+    if (!response.ok) throw new Error(`worker.classic.js gave ${response.status}`);
+    const url = URL.createObjectURL(new Blob([await response.arrayBuffer()], { type: 'text/javascript' }));
+    try {
+      return await started(new Worker(url));
+    } finally {
+      URL.revokeObjectURL(url);
+    }
+  } catch (error) {
+    reasons.push(messageOf(error));
+  }
+  throw new NoWorker('unavailable', `no worker could be started (${reasons.join('; ')})`);
+}
+
+/** There can be no worker; the model was not touched yet. */
+export class NoWorker extends QuernError {}
+
+/** Sends copies: what the caller gave stays usable. @param {any} value @returns {any} */
+function copyOf(value) {
+  if (Array.isArray(value)) return value.map(copyOf);
+  if (!value || typeof value !== 'object') return value;
+  const { type, dims, data } = value;
+  return 'data' in value ? { type, dims, data: ArrayBuffer.isView(data) ? /** @type {any} */ (data).slice() : data } : value;
+}
+
+/** @param {SourceSpec} source @returns {SourceSpec} */
+const sendable = (source) => (source.kind === 'bytes' ? { kind: 'bytes', bytes: source.bytes.slice() } : source);
+
+/** @param {SourceSpec} source @returns {Transferable[]} */
+const transferOf = (source) => (source.kind === 'bytes' ? [/** @type {ArrayBuffer} */ (source.bytes.buffer)] : source.kind === 'stream' ? [source.stream] : []);
+
+export class WorkerModel {
+  #worker;
+  #next = 1;
+  /** @type {Map<number, Waiting>} */
+  #waiting = new Map();
+  /** @type {Report | undefined} */
+  #report;
+  /** Why no call is possible any more. */
+  #dead = '';
+
+  /**
+   * Fails with NoWorker when there can be none; the source was not touched then.
+   * @param {SourceSpec} source
+   * @param {{ signal?: AbortSignal, onProgress?: Waiting['onProgress'], externalData: Map<string, SourceSpec>, deterministic?: boolean }} options
+   */
+  static async load(source, { signal, onProgress, externalData, deterministic }) {
+    // both start at once
+    const starting = startWorker();
+    const [module, worker] = await abortable(Promise.all([getModule(deterministic), starting]), signal).catch((error) => {
+      starting.then((w) => w.terminate(), () => {});
+      throw error;
+    });
+    const model = new WorkerModel(worker);
+    const external = new Map([...externalData].map(([name, spec]) => [name, sendable(spec)]));
+    let sent = sendable(source);
+    if (sent.kind === 'stream' && !canTransferStreams()) {
+      const { total, exact, url, stream } = sent;
+      const bytes = new Uint8Array(await abortable(new Response(stream).arrayBuffer(), signal));
+      if (exact && bytes.length < total) throw new QuernError('network', `${url || 'the given stream'} broke off after ${bytes.length} of ${total} bytes`);
+      sent = { kind: 'bytes', bytes };
+    }
+    try {
+      await model.#ask({ op: 'load', id: 0, source: sent, module, externalData: external }, [sent, ...external.values()].flatMap(transferOf), signal, onProgress);
+      return model;
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
+  }
+
+  /** @param {Worker} worker */
+  constructor(worker) {
+    this.#worker = worker;
+    /** @type {import('../core/heap.js').Port[]} */
+    this.inputs = [];
+    /** @type {import('../core/heap.js').Port[]} */
+    this.outputs = [];
+    worker.onmessage = ({ data }) => this.#receive(data);
+    worker.onerror = (event) => this.#end(`the worker failed: ${event.message || 'unknown error'}`, 'internal');
+    worker.onmessageerror = () => this.#end('a message of the worker could not be read', 'internal');
+  }
+
+  /** @param {FromWorker} message */
+  #receive(message) {
+    if (message.op === 'ready') return;
+    const waiting = this.#waiting.get(message.id);
+    if (message.op === 'progress') return waiting?.onProgress?.(message.progress);
+    this.#waiting.delete(message.id);
+    if (message.op === 'failed') return waiting?.reject(errorFromData(message.error));
+    this.#report = message.report;
+    this.inputs = message.inputs;
+    this.outputs = message.outputs;
+    waiting?.resolve(message);
+  }
+
+  /** @param {string} why @param {import('../core/errors.js').QuernErrorCode} code */
+  #end(why, code) {
+    if (this.#dead) return;
+    this.#dead = why;
+    this.#worker.terminate();
+    for (const { reject } of this.#waiting.values()) reject(new QuernError(code, why));
+    this.#waiting.clear();
+  }
+
+  /**
+   * @param {Exclude<ToWorker, { op: 'abort' }>} message its id is set here
+   * @param {Transferable[]} transfer
+   * @param {AbortSignal | undefined} signal
+   * @param {Waiting['onProgress']} [onProgress]
+   * @returns {Promise<any>}
+   */
+  async #ask(message, transfer, signal, onProgress) {
+    if (this.#dead) throw new QuernError('bad-state', this.#dead);
+    throwIfAborted(signal);
+    const id = message.id = this.#next++;
+    const abort = () => this.#worker.postMessage(/** @type {ToWorker} */ ({ op: 'abort', id }));
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      const { value } = await new Promise((/** @type {Waiting['resolve']} */ resolve, reject) => {
+        this.#waiting.set(id, { resolve, reject, onProgress });
+        this.#worker.postMessage(message, transfer);
+      });
+      return value;
+    } catch (cause) {
+      this.#waiting.delete(id);
+      if (cause instanceof QuernError) throw cause;
+      throw new QuernError('bad-argument', `the arguments cannot be sent to the worker: ${messageOf(cause)}`, { cause });
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  /**
+   * @param {Record<string, InputValue>} feeds
+   * @param {import('../core/session.js').RunOptions} [options]
+   * @returns {Promise<Record<string, any>>}
+   */
+  async run(feeds, { signal, outputs } = {}) {
+    const copies = feeds && typeof feeds === 'object' ? Object.fromEntries(Object.entries(feeds).map(([name, value]) => [name, copyOf(value)])) : feeds;
+    return this.#ask({ op: 'run', id: 0, feeds: copies, outputs }, buffersOf(copies), signal);
+  }
+
+  /** @returns {never} */
+  runSync() {
+    throw new QuernError('bad-state', 'runSync() needs the model on this thread: load it with { worker: false }');
+  }
+
+  /**
+   * @param {ImageInput} input
+   * @param {import('../core/model.js').PredictOptions} [options]
+   * @returns {Promise<any>}
+   */
+  async predict(input, { meta = false, signal } = {}) {
+    const image = await snapshotImage(input);
+    return this.#ask({ op: 'predict', id: 0, input: image, meta }, transferOfImage(image), signal);
+  }
+
+  /** As of the last reply. @returns {Report} */
+  report() {
+    return /** @type {Report} */ (this.#dead ? { .../** @type {Report} */ (this.#report), heapBytes: 0, stats: {} } : this.#report);
+  }
+
+  dispose() {
+    this.#end('the model was disposed', 'bad-state');
+  }
+
+  [/** @type {any} */ (Symbol).dispose ?? Symbol('dispose')]() {
+    this.dispose();
+  }
+}
+
+/** Safari cannot yet. */
+function canTransferStreams() {
+  try {
+    const stream = new ReadableStream();
+    structuredClone(stream, { transfer: [stream] });
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,30 @@
+// Every message between the page and the worker of one model. Numbers `id` pair a request with its reply.
+
+/**
+ * @typedef {import('../core/source.js').SourceSpec} SourceSpec
+ * @typedef {import('../core/image.js').ImageSpec} ImageSpec
+ * @typedef {import('../core/errors.js').ErrorData} ErrorData
+ * @typedef {import('../core/model.js').Report} Report
+ * @typedef {import('../core/session.js').Progress} Progress
+ * @typedef {import('../core/heap.js').Port} Port
+ *
+ * @typedef {{ op: 'load', id: number, source: SourceSpec, module: WebAssembly.Module, externalData: Map<string, SourceSpec> }
+ *   | { op: 'run', id: number, feeds: Record<string, any>, outputs: readonly string[] | undefined }
+ *   | { op: 'predict', id: number, input: ImageSpec, meta: boolean }
+ *   | { op: 'abort', id: number }} ToWorker
+ *
+ * ready: the script runs. done: the reply to load, run or predict, with a fresh report.
+ * @typedef {{ op: 'ready', build: string }
+ *   | { op: 'progress', id: number, progress: Progress }
+ *   | { op: 'done', id: number, value: any, report: Report, inputs: Port[], outputs: Port[] }
+ *   | { op: 'failed', id: number, error: ErrorData }} FromWorker
+ */
+
+/** The buffers of a value's tensors, each once. @param {any} value @param {Set<ArrayBuffer>} [found] @returns {ArrayBuffer[]} */
+export function buffersOf(value, found = new Set()) {
+  if (ArrayBuffer.isView(value)) found.add(/** @type {ArrayBuffer} */ (value.buffer));
+  else if (Array.isArray(value)) {
+    if (typeof value[0] === 'object') for (const item of value) buffersOf(item, found);
+  } else if (value && typeof value === 'object') for (const item of Object.values(value)) buffersOf(item, found);
+  return [...found];
+}

@@ -1,0 +1,58 @@
+// The worker: one model for its whole life; the page ends it to dispose the model.
+import { QuernError, errorData } from '../core/errors.js';
+import { LocalModel } from '../core/model.js';
+import { build } from '../core/version.js';
+import { buffersOf } from './protocol.js';
+
+/**
+ * @typedef {import('./protocol.js').ToWorker} ToWorker
+ * @typedef {import('./protocol.js').FromWorker} FromWorker
+ */
+
+/** @type {LocalModel | undefined} */
+let model;
+/** @type {Map<number, AbortController>} */
+const running = new Map();
+
+/** @param {FromWorker} message @param {Transferable[]} [transfer] */
+const send = (message, transfer = []) => /** @type {any} */ (globalThis).postMessage(message, transfer);
+
+const loaded = () => {
+  if (!model) throw new QuernError('bad-state', 'the model is not loaded');
+  return model;
+};
+
+/** @param {Exclude<ToWorker, { op: 'abort' }>} message @param {AbortSignal} signal */
+async function answer(message, signal) {
+  switch (message.op) {
+    case 'load': {
+      const { id, source, module, externalData } = message;
+      model = await LocalModel.load(source, { module, externalData, signal, onProgress: (progress) => send({ op: 'progress', id, progress }) });
+      return null;
+    }
+    case 'run':
+      return loaded().run(message.feeds, { signal, outputs: message.outputs });
+    case 'predict':
+      return loaded().predictSnapshot(message.input, { meta: message.meta, signal });
+  }
+}
+
+/** @param {ToWorker} message */
+async function handle(message) {
+  const { id } = message;
+  if (message.op === 'abort') return running.get(id)?.abort();
+  const controller = new AbortController();
+  running.set(id, controller);
+  try {
+    const value = await answer(message, controller.signal);
+    const { inputs, outputs } = loaded();
+    send({ op: 'done', id, value, report: loaded().report(), inputs, outputs }, buffersOf(value));
+  } catch (error) {
+    send({ op: 'failed', id, error: errorData(error) });
+  } finally {
+    running.delete(id);
+  }
+}
+
+globalThis.addEventListener('message', (event) => void handle(/** @type {MessageEvent<ToWorker>} */ (event).data));
+send({ op: 'ready', build });
