@@ -1,5 +1,5 @@
 // The page as a whole: tabs, the service worker, the sign of being without a network.
-import { waitFor } from './engine.js';
+import { MODELS, waitFor } from './engine.js';
 import { startRead } from './read.js';
 import { startHear } from './hear.js';
 
@@ -25,6 +25,7 @@ function tabs() {
     }
     if (focus) tab.focus();
     history.replaceState(null, '', `#${panelOf(tab).id}`);
+    dispatchEvent(new Event('tabchosen'));
   }
 
   all.forEach((tab, i) => {
@@ -42,13 +43,15 @@ function tabs() {
 
 function connection() {
   const chip = $('connection');
-  const show = () => {
-    const kept = Boolean(navigator.serviceWorker?.controller);
-    chip.textContent = navigator.onLine ? (kept ? 'Works offline too' : '') : 'No network, and no need of one';
+  // What the chosen tab needs of its model first: kept means that it opens without a network.
+  const needs = { read: `${MODELS.ocr}manifest.json`, hear: MODELS.vad };
+  const show = async () => {
+    const panel = $('read').hidden ? 'hear' : 'read';
+    const kept = Boolean(navigator.serviceWorker?.controller && await caches.match(needs[panel]));
+    if (!navigator.onLine) chip.textContent = kept ? 'No network, and no need of one' : 'No network';
+    else chip.textContent = kept ? 'Works offline too' : '';
   };
-  addEventListener('online', show);
-  addEventListener('offline', show);
-  navigator.serviceWorker?.addEventListener('controllerchange', show);
+  for (const type of ['online', 'offline', 'modelready', 'tabchosen']) addEventListener(type, show);
   show();
 }
 

@@ -20,7 +20,7 @@ export function waitFor(promise) {
 export function lazyModel(url) {
   let loading = null;
   let stopper = new AbortController();
-  let bytes = 0;
+  let bytes = 0, before = 0, last = 0; // a package is several files, each counted from 0
   let listener = null;
 
   async function start(signal) {
@@ -30,7 +30,11 @@ export function lazyModel(url) {
     return load(url, {
       signal,
       onProgress(p) {
-        bytes = Math.max(bytes, p.loaded || 0);
+        if (p.stage !== 'prepare') {
+          if (p.loaded < last) before += last;
+          last = p.loaded;
+          bytes = before + last;
+        }
         listener?.(p);
       },
     });
@@ -44,8 +48,9 @@ export function lazyModel(url) {
       listener = onProgress;
       if (!loading) {
         stopper = new AbortController();
+        bytes = before = last = 0;
         const mine = loading = start(stopper.signal);
-        mine.catch(() => {
+        mine.then(() => dispatchEvent(new Event('modelready')), () => {
           if (loading === mine) loading = null;
         });
       }
@@ -60,11 +65,12 @@ export function lazyModel(url) {
 
 /** The sentence to show for an error; null when the visitor stopped the work himself. */
 export function sentence(error) {
-  if (error?.name === 'AbortError' || error?.code === 'aborted' || error?.code === 'ABORTED') return null;
+  if (error?.name === 'AbortError' || error?.code === 'aborted') return null;
   if (error?.name === 'TypeError' && /import|fetch|module/i.test(error.message)) {
     return navigator.onLine ? 'The program could not be fetched. Is it built, and served from here?' : 'There is no network, and this part was not kept on an earlier visit.';
   }
-  return error?.message || String(error);
+  const text = error?.message || String(error);
+  return text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
 }
 
 /** Shows `text` in an alert box with a button that closes it; an empty text closes it. */
@@ -80,11 +86,7 @@ export function alertIn(box, text) {
   box.append(words, close);
 }
 
-const STAGES = {
-  runtime: 'Fetching the program', wasm: 'Fetching the program', pointer: 'Looking for the newest model', manifest: 'Looking for the newest model',
-  graph: 'Fetching the model', params: 'Fetching the parameters', parameters: 'Fetching the parameters', download: 'Fetching the parameters',
-  model: 'Fetching the parameters', verify: 'Checking the parameters', cache: 'Opening the kept parameters', prepare: 'Preparing the model', plan: 'Preparing the model',
-};
+const STAGES = { download: 'Fetching the model', external: 'Fetching the parameters', prepare: 'Preparing the model' };
 
 /** A progress block: <div hidden><label/><progress/><button/></div>. The quern in the header turns while anything works. */
 export function progressIn(block) {
@@ -100,7 +102,7 @@ export function progressIn(block) {
     /** @param {{ stage: string, loaded: number, total: number }} p */
     load(p) {
       const name = STAGES[p.stage] ?? 'Fetching the model';
-      if (p.total > 0) {
+      if (p.total > 0 && p.stage !== 'prepare') {
         bar.value = Math.min(1, p.loaded / p.total);
         label.textContent = `${name}: ${size(p.loaded)} of ${size(p.total)}`;
       } else {

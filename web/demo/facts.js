@@ -6,6 +6,7 @@ import { size, time } from './engine.js';
  * @param {[string, string][]} rows
  */
 export function showFacts(list, rows) {
+  list.hidden = document.getElementById(`${list.id}-title`).hidden = !rows.length;
   list.replaceChildren(...rows.filter(([, value]) => value).map(([name, value]) => {
     const group = document.createElement('div');
     const dt = document.createElement('dt');
@@ -18,38 +19,26 @@ export function showFacts(list, rows) {
   }));
 }
 
-const STAGE_NAMES = { decode: 'Open the picture', features: 'Prepare', detect: 'Find lines', recognize: 'Read lines', run: 'Model', post: 'Make text', total: 'Altogether' };
-
 /** `ms` of predict(): one number, or one per stage. */
 export function timeRows(ms) {
   if (typeof ms === 'number') return [['Reading', time(ms)]];
-  return Object.entries(ms ?? {}).filter(([, value]) => typeof value === 'number').map(([key, value]) => [STAGE_NAMES[key] ?? key[0].toUpperCase() + key.slice(1), time(value)]);
+  return Object.entries(ms ?? {}).map(([stage, value]) => [stage[0].toUpperCase() + stage.slice(1), time(value)]);
 }
 
 /** What model.report() says about the machine, in a visitor's words. */
 export function reportRows(report, bytes) {
-  const threads = typeof report.threads === 'object' && report.threads ? report.threads : { count: report.threads, reason: report.threadsWhy ?? report.threadsReason };
-  const count = threads.count ?? threads.n ?? threads.used;
   return [
-    ['Backend', words(report.backend)],
-    ['Build', words(report.build?.variant ?? report.variant ?? report.build)],
-    ['Threads', count === undefined ? '' : String(count)],
-    ['Came in', size(bytes || report.bytes?.downloaded || (typeof report.bytes === 'number' ? report.bytes : NaN))],
-    ['Heap', size(heapOf(report))],
-    ['Model version', words(report.version)],
-    ['Why not more threads', count > 1 ? '' : words(threads.reason ?? threads.why)],
+    ['Backend', BACKENDS[report.backend] ?? report.backend],
+    ['Build', report.variant],
+    ['Threads', String(report.threads)],
+    ['Runs in', report.where],
+    ['Model came in', size(bytes)],
+    ['Heap', size(report.heapBytes)],
+    ['Model version', report.modelVersion],
+    ['Quern', report.version],
+    ['Why this many threads', report.threadsReason],
+    ['Why not in a worker', report.where === 'worker' ? '' : report.whereReason],
   ];
 }
 
-function heapOf(report) {
-  for (const value of [report.heap, report.heapBytes, report.bytes?.heap, report.memory?.heap, report.memory]) {
-    if (typeof value === 'number') return value;
-    if (typeof value?.bytes === 'number') return value.bytes;
-  }
-  return NaN;
-}
-
-function words(value) {
-  if (value === undefined || value === null) return '';
-  return typeof value === 'object' ? String(value.name ?? value.kind ?? '') : String(value);
-}
+const BACKENDS = { cpu: 'CPU', webgpu: 'GPU' };

@@ -30,14 +30,12 @@ export function startHear() {
   }
 
   function refresh() {
-    const before = segments.length;
     segments = segmentsOf(probs, options());
     draw();
     listSegments();
     canvas.setAttribute('aria-label', probs.length
       ? `Probability of speech over ${(probs.length * FRAME_MS / 1000).toFixed(1)} seconds, speech in ${segments.length} ${segments.length === 1 ? 'stretch' : 'stretches'}`
       : 'Probability of speech over time: nothing heard yet');
-    return segments.length !== before;
   }
 
   function listSegments() {
@@ -61,9 +59,10 @@ export function startHear() {
       }
       const [when, long, button] = item.children;
       const text = `${segment.start.toFixed(2)} s – ${segment.open && live ? '…' : `${segment.end.toFixed(2)} s`}`;
-      if (when.textContent === text) return;
+      const seconds = `${(segment.end - segment.start).toFixed(2)} s`;
+      if (when.textContent === text && long.textContent === seconds) return;
       when.textContent = text;
-      long.textContent = `${(segment.end - segment.start).toFixed(2)} s`;
+      long.textContent = seconds;
       button.setAttribute('aria-label', `Play speech from ${segment.start.toFixed(1)} to ${segment.end.toFixed(1)} seconds`);
     });
   }

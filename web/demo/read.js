@@ -1,5 +1,5 @@
 // Tab 1: a picture comes in by file, drop, paste, camera or sample; its lines come out.
-import { MODELS, alertIn, lazyModel, progressIn, sentence } from './engine.js';
+import { MODELS, alertIn, lazyModel, progressIn, sentence, time } from './engine.js';
 import { reportRows, showFacts, timeRows } from './facts.js';
 import { camera } from './camera.js';
 import { linkedLines } from './overlay.js';
@@ -21,8 +21,8 @@ export function startRead() {
       if (!open) $('camera-open').focus();
     });
 
-  /** @param {Blob} blob */
-  async function read(blob, title) {
+  /** @param {Blob | Promise<Blob>} coming @param {string} title */
+  async function read(coming, title) {
     job?.abort();
     const mine = job = new AbortController();
     const { signal } = mine;
@@ -34,15 +34,19 @@ export function startRead() {
     $('lines-empty').hidden = false;
     drop.setAttribute('aria-busy', 'true');
     progress.start('Opening the picture');
+    const begin = performance.now();
     try {
+      const blob = await coming;
       const bitmap = await createImageBitmap(blob).catch(() => {
         throw new Error(`“${title}” is not a picture that this browser can open.`);
       });
       if (signal.aborted) return;
       const { width, height } = bitmap;
       showPicture(blob, title, width, height);
+      const decoded = performance.now();
       const ready = await model.get((p) => job === mine && progress.load(p));
       if (signal.aborted) return;
+      const prepared = performance.now();
       progress.part('Reading');
       const result = await ready.predict(bitmap, { meta: true, signal });
       bitmap.close?.();
@@ -53,11 +57,14 @@ export function startRead() {
       $('lines-empty').hidden = answers.length > 0;
       $('read-tools').hidden = !answers.length;
       status.textContent = answers.length ? `${answers.length} ${answers.length === 1 ? 'line' : 'lines'} read.` : 'No text was found in this picture.';
-      showFacts($('read-facts'), [...timeRows(result.ms), ...reportRows(await ready.report(), model.bytes)]);
+      showFacts($('read-facts'), [
+        ['Opening the picture', time(decoded - begin)], ['Getting the model', prepared - decoded > 1 ? time(prepared - decoded) : 'was there'], ...timeRows(result.ms), ...reportRows(await ready.report(), model.bytes),
+      ]);
     } catch (error) {
       if (job !== mine) return;
       const text = sentence(error);
       alertIn(alertBox, text);
+      alertBox.scrollIntoView({ block: 'nearest' });
       if (!text) status.textContent = 'Stopped.';
     } finally {
       if (job === mine) {
@@ -77,6 +84,7 @@ export function startRead() {
     $('picture').hidden = false;
     $('read-empty').hidden = true;
     drop.classList.add('filled');
+    drop.scrollIntoView({ block: 'nearest' });
   }
 
   async function copy(text, what) {
@@ -111,6 +119,7 @@ export function startRead() {
     status.textContent = 'Stopped.';
   });
   $('camera-open').addEventListener('click', () => cam.open().catch(fail));
+  $('read-empty').addEventListener('click', () => $('read-file').click());
   for (const id of ['read-file', 'read-photo']) {
     $(id).addEventListener('change', (event) => {
       const input = /** @type {HTMLInputElement} */ (event.target);
@@ -180,17 +189,15 @@ async function showSamples(read) {
     const words = document.createElement('span');
     words.textContent = title;
     button.append(thumb, words);
-    button.addEventListener('click', async () => {
-      try {
-        const picture = await fetch(url);
-        if (!picture.ok) throw new Error(`The sample “${title}” could not be fetched (${picture.status}).`);
-        await read(await picture.blob(), title);
-      } catch (error) {
-        alertIn(document.getElementById('read-alert'), sentence(error));
-      }
-    });
+    button.addEventListener('click', () => read(fetchSample(url, title), title));
     item.append(button);
     document.getElementById('samples').append(item);
   }
   document.getElementById('samples-title').hidden = false;
+}
+
+async function fetchSample(url, title) {
+  const picture = await fetch(url);
+  if (!picture.ok) throw new Error(`The sample “${title}” could not be fetched (${picture.status}).`);
+  return picture.blob();
 }
