@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "kernel/vmath.h"
+
 void qn_feed_init(qn_feed *feed, qn_compute compute, const qn_tensor *operand, int rank, const int64_t *dims) {
   size_t size[] = {4, 8, 8, 8, qn_dtype_size(operand->dtype)};
   *feed = (qn_feed){.data = operand->data, .dtype = operand->dtype, .compute = compute, .size = size[compute]};
@@ -76,4 +78,24 @@ const void *qn_feed_next(qn_feed *feed, size_t n, void *buffer) {
     if (direct) return direct;
   }
   return buffer;
+}
+
+#define SELECT(bytes, T, hint)                                                                 \
+  case bytes: {                                                                                \
+    const T *u = a, *v = b;                                                                    \
+    T *to = y;                                                                                 \
+    hint for (size_t i = 0; i < n; i++) to[i] = which[i] ? u[i] : v[i];                        \
+    break;                                                                                     \
+  }
+
+void qn_select(size_t size, const uint8_t *which, const void *a, const void *b, void *y, size_t n) {
+  typedef struct pair { uint64_t half[2]; } pair;
+  switch (size) {
+    SELECT(1, uint8_t, QN_SIMD)
+    SELECT(2, uint16_t, QN_SIMD)
+    SELECT(4, uint32_t, QN_SIMD)
+    SELECT(8, uint64_t, QN_SIMD)
+    SELECT(16, pair, )
+    default: break;
+  }
 }

@@ -25,4 +25,7 @@ void qn_feed_init(qn_feed *feed, qn_compute compute, const qn_tensor *operand, i
 /* The next n elements (at most QN_FEED_CHUNK); `buffer` has room for them and is the same at every call of this feed. */
 const void *qn_feed_next(qn_feed *feed, size_t n, void *buffer);
 
+/* y[i] = which[i] ? a[i] : b[i], for n elements of `size` bytes: 1, 2, 4, 8 or 16. y may be any of the others. */
+void qn_select(size_t size, const uint8_t *which, const void *a, const void *b, void *y, size_t n);
+
 #endif

@@ -14,50 +14,59 @@
     }                                    \
     break;
 
+/* The same where the expression calls a function: a promise to vectorise would make compilers warn. */
+#define CALL(code, expression)           \
+  case code:                             \
+    for (size_t i = 0; i < n; i++) {     \
+      const T v = x[i];                  \
+      y[i] = (T)(expression);            \
+    }                                    \
+    break;
+
 #define T double
 static void unary_f64(qn_unary f, const double *x, double *y, size_t n, double a, double b) {
   switch (f) {
-    LOOP(QN_ABS, fabs(v))
-    LOOP(QN_NEG, -v)
-    LOOP(QN_SIGN, v > 0 ? 1 : v < 0 ? -1 : v + 0.0)
-    LOOP(QN_RELU, v < 0 ? 0 : v)
-    LOOP(QN_CEIL, ceil(v))
-    LOOP(QN_FLOOR, floor(v))
-    LOOP(QN_ROUND, rint(v))
-    LOOP(QN_SQRT, sqrt(v))
-    LOOP(QN_RECIPROCAL, 1 / v)
-    LOOP(QN_EXP, exp(v))
-    LOOP(QN_LOG, log(v))
-    LOOP(QN_SIN, sin(v))
-    LOOP(QN_COS, cos(v))
-    LOOP(QN_TAN, tan(v))
-    LOOP(QN_ASIN, asin(v))
-    LOOP(QN_ACOS, acos(v))
-    LOOP(QN_ATAN, atan(v))
-    LOOP(QN_SINH, sinh(v))
-    LOOP(QN_COSH, cosh(v))
-    LOOP(QN_TANH, tanh(v))
-    LOOP(QN_ASINH, asinh(v))
-    LOOP(QN_ACOSH, acosh(v))
-    LOOP(QN_ATANH, atanh(v))
-    LOOP(QN_ERF, erf(v))
-    LOOP(QN_SIGMOID, 1 / (1 + exp(-v)))
-    LOOP(QN_HARDSIGMOID, a * v + b > 1 ? 1 : a * v + b < 0 ? 0 : a * v + b)
-    LOOP(QN_HARDSWISH, v * (v > 3 ? 1 : v < -3 ? 0 : v / 6 + 0.5))
-    LOOP(QN_LEAKYRELU, v < 0 ? a * v : v)
-    LOOP(QN_ELU, v < 0 ? a * expm1(v) : v)
-    LOOP(QN_SELU, v <= 0 ? b * a * expm1(v) : b * v)
-    LOOP(QN_CELU, (v < 0 ? 0 : v) + (a * expm1(v / a) > 0 ? 0 : a * expm1(v / a)))
-    LOOP(QN_SOFTPLUS, (v > 0 ? v : 0) + log1p(exp(-fabs(v))))
-    LOOP(QN_SOFTSIGN, v / (1 + fabs(v)))
-    LOOP(QN_THRESHOLDEDRELU, v > a ? v : v != v ? v : 0)
-    LOOP(QN_MISH, v * tanh((v > 0 ? v : 0) + log1p(exp(-fabs(v)))))
-    LOOP(QN_GELU, 0.5 * v * (1 + erf(v * 0.70710678118654752440)))
-    LOOP(QN_GELU_TANH, 0.5 * v * (1 + tanh(0.79788456080286535588 * (v + 0.044715 * v * v * v))))
-    LOOP(QN_SWISH, v / (1 + exp(-a * v)))
-    LOOP(QN_CLIP, (v < a ? a : v) > b ? b : (v < a ? a : v))
-    LOOP(QN_SHRINK, v < -a ? v + b : v > a ? v - b : v != v ? v : 0)
-    LOOP(QN_COPY, v)
+    CALL(QN_ABS, fabs(v))
+    CALL(QN_NEG, -v)
+    CALL(QN_SIGN, v > 0 ? 1 : v < 0 ? -1 : v + 0.0)
+    CALL(QN_RELU, v < 0 ? 0 : v)
+    CALL(QN_CEIL, ceil(v))
+    CALL(QN_FLOOR, floor(v))
+    CALL(QN_ROUND, rint(v))
+    CALL(QN_SQRT, sqrt(v))
+    CALL(QN_RECIPROCAL, 1 / v)
+    CALL(QN_EXP, exp(v))
+    CALL(QN_LOG, log(v))
+    CALL(QN_SIN, sin(v))
+    CALL(QN_COS, cos(v))
+    CALL(QN_TAN, tan(v))
+    CALL(QN_ASIN, asin(v))
+    CALL(QN_ACOS, acos(v))
+    CALL(QN_ATAN, atan(v))
+    CALL(QN_SINH, sinh(v))
+    CALL(QN_COSH, cosh(v))
+    CALL(QN_TANH, tanh(v))
+    CALL(QN_ASINH, asinh(v))
+    CALL(QN_ACOSH, acosh(v))
+    CALL(QN_ATANH, atanh(v))
+    CALL(QN_ERF, erf(v))
+    CALL(QN_SIGMOID, 1 / (1 + exp(-v)))
+    CALL(QN_HARDSIGMOID, a * v + b > 1 ? 1 : a * v + b < 0 ? 0 : a * v + b)
+    CALL(QN_HARDSWISH, v * (v > 3 ? 1 : v < -3 ? 0 : v / 6 + 0.5))
+    CALL(QN_LEAKYRELU, v < 0 ? a * v : v)
+    CALL(QN_ELU, v < 0 ? a * expm1(v) : v)
+    CALL(QN_SELU, v <= 0 ? b * a * expm1(v) : b * v)
+    CALL(QN_CELU, (v < 0 ? 0 : v) + (a * expm1(v / a) > 0 ? 0 : a * expm1(v / a)))
+    CALL(QN_SOFTPLUS, (v > 0 ? v : 0) + log1p(exp(-fabs(v))))
+    CALL(QN_SOFTSIGN, v / (1 + fabs(v)))
+    CALL(QN_THRESHOLDEDRELU, v > a ? v : v != v ? v : 0)
+    CALL(QN_MISH, v * tanh((v > 0 ? v : 0) + log1p(exp(-fabs(v)))))
+    CALL(QN_GELU, 0.5 * v * (1 + erf(v * 0.70710678118654752440)))
+    CALL(QN_GELU_TANH, 0.5 * v * (1 + tanh(0.79788456080286535588 * (v + 0.044715 * v * v * v))))
+    CALL(QN_SWISH, v / (1 + exp(-a * v)))
+    CALL(QN_CLIP, (v < a ? a : v) > b ? b : (v < a ? a : v))
+    CALL(QN_SHRINK, v < -a ? v + b : v > a ? v - b : v != v ? v : 0)
+    CALL(QN_COPY, v)
     case QN_BITNOT:
     case QN_NOT: break;
   }
@@ -68,12 +77,9 @@ static void sines(qn_unary f, const float *x, float *y, size_t n) {
   uint32_t quarter = f == QN_COS;
   for (size_t done = 0; done < n; done += CHUNK) {
     size_t m = n - done < CHUNK ? n - done : CHUNK;
-    float wide = 0;
-    for (size_t i = 0; i < m; i++) {
-      float a = qn_abs_f32(x[done + i]);
-      wide = a <= wide ? wide : a; /* NaN too */
-    }
-    if (wide <= QN_SIN_LIMIT) {
+    uint32_t wide = 0;
+    for (size_t i = 0; i < m; i++) wide |= !(qn_abs_f32(x[done + i]) <= QN_SIN_LIMIT); /* NaN too */
+    if (!wide) {
       QN_SIMD
       for (size_t i = 0; i < m; i++) y[done + i] = qn_sin_f32(x[done + i], quarter);
     } else {

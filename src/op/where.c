@@ -1,6 +1,5 @@
 /* Where: elements of one operand or another, of any type. */
 #include "kernel/broadcast.h"
-#include "kernel/vmath.h"
 #include "op/elementwise.h"
 
 static qn_status plan_where(qn_step *s) {
@@ -22,17 +21,7 @@ static qn_status plan_where(qn_step *s) {
   return QN_OK;
 }
 
-#define SELECT(size, T)                                                                        \
-  case size: {                                                                                 \
-    const T *a = u, *b = v;                                                                    \
-    T *y = to;                                                                                 \
-    QN_SIMD                                                                                    \
-    for (size_t i = 0; i < n; i++) y[i] = which[i] ? a[i] : b[i];                              \
-    break;                                                                                     \
-  }
-
 static qn_status run_where(qn_step *s) {
-  typedef struct pair { uint64_t half[2]; } pair;
   qn_value text = {.kind = QN_KIND_TENSOR};
   qn_tensor *y = qn_out(s, 0);
   if (!y) return QN_OK;
@@ -45,7 +34,7 @@ static qn_status run_where(qn_step *s) {
     y = &text.tensor;
   }
   uint8_t mask[QN_FEED_CHUNK];
-  pair left[QN_FEED_CHUNK], right[QN_FEED_CHUNK];
+  uint64_t left[2 * QN_FEED_CHUNK], right[2 * QN_FEED_CHUNK];
   qn_feed feed_mask, feed_u, feed_v;
   qn_feed_init(&feed_mask, QN_IN_RAW, qn_in(s, 0), y->rank, y->dims);
   qn_feed_init(&feed_u, QN_IN_RAW, qn_in(s, 1), y->rank, y->dims);
@@ -55,15 +44,7 @@ static qn_status run_where(qn_step *s) {
     n = count - done < QN_FEED_CHUNK ? count - done : QN_FEED_CHUNK;
     const uint8_t *which = qn_feed_next(&feed_mask, n, mask);
     const void *u = qn_feed_next(&feed_u, n, left), *v = qn_feed_next(&feed_v, n, right);
-    void *to = (char *)y->data + done * size;
-    switch (size) {
-      SELECT(1, uint8_t)
-      SELECT(2, uint16_t)
-      SELECT(4, uint32_t)
-      SELECT(8, uint64_t)
-      SELECT(16, pair)
-      default: break;
-    }
+    qn_select(size, which, u, v, (char *)y->data + done * size, n);
   }
   return s->dynamic ? qn_value_copy(s->out[0], &text, s->err) : QN_OK;
 }
