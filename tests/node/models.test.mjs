@@ -1,0 +1,43 @@
+// Every real model that is there, against onnxruntime without its own graph optimizations.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, test } from 'node:test';
+import { EXPECTED, modelFiles, reference, seededInputs } from './helpers/models.mjs';
+import { quern } from './helpers/quern.mjs';
+
+const ort = await reference();
+const files = modelFiles();
+
+/** |got - want| ≤ 1e-4 + 1e-4 |want| */
+function compare(name, got, want) {
+  assert.equal(got.type, want.type, `type of ${name}`);
+  assert.deepEqual(Array.from(got.dims), Array.from(want.dims), `shape of ${name}`);
+  let worst = 0;
+  let at = 0;
+  for (let i = 0; i < want.data.length; i++) {
+    const a = Number(got.data[i]);
+    const b = Number(want.data[i]);
+    const off = Object.is(a, b) || (Number.isNaN(a) && Number.isNaN(b)) ? 0 : Math.abs(a - b) / (1e-4 + 1e-4 * Math.abs(b));
+    if (!(off <= worst)) [worst, at] = [off, i];
+  }
+  assert.ok(worst <= 1, `${name}[${at}]: ${got.data[at]} instead of ${want.data[at]} (${worst} tolerances)`);
+}
+
+describe('real models', () => {
+  for (const file of files)
+    test(path.basename(path.dirname(file)) + '/' + path.basename(file), { skip: ort ? false : 'SKIP: onnxruntime-node is not installed' }, async () => {
+      const bytes = readFileSync(file);
+      const model = await quern.load(bytes);
+      const feeds = seededInputs(file, model.inputs);
+      const got = await model.run(feeds);
+      const session = await ort.InferenceSession.create(bytes, { graphOptimizationLevel: 'disabled', logSeverityLevel: 3 });
+      const want = await session.run(Object.fromEntries(Object.entries(feeds).map(([name, t]) => [name, new ort.Tensor(t.type, t.data, t.dims)])));
+      assert.deepEqual(model.outputs.map((p) => p.name), [...session.outputNames]);
+      for (const name of session.outputNames) compare(name, got[name], want[name]);
+      const again = await model.run(feeds);
+      for (const name of session.outputNames) assert.deepEqual(again[name], got[name], 'the same bits again');
+      model.dispose();
+    });
+  for (const name of EXPECTED.filter((end) => !files.some((f) => f.endsWith(end)))) test(name, { skip: 'SKIP: not downloaded' }, () => {});
+});

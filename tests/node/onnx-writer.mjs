@@ -1,0 +1,82 @@
+// Writes small ONNX files for tests: just the protobuf fields that they need.
+
+export const TYPES = { float32: 1, uint8: 2, int8: 3, uint16: 4, int16: 5, int32: 6, int64: 7, string: 8, bool: 9, float16: 10, float64: 11, uint32: 12, uint64: 13 };
+
+const encoder = new TextEncoder();
+
+function concat(parts) {
+  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const p of parts) {
+    out.set(p, at);
+    at += p.length;
+  }
+  return out;
+}
+
+function varint(value) {
+  let v = BigInt.asUintN(64, BigInt(value));
+  const bytes = [];
+  do {
+    bytes.push(Number(v & 127n) | (v > 127n ? 128 : 0));
+    v >>= 7n;
+  } while (v);
+  return Uint8Array.from(bytes);
+}
+
+const int = (field, value) => concat([varint(field << 3), varint(value)]);
+const bytes = (field, value) => {
+  const data = typeof value === 'string' ? encoder.encode(value) : value;
+  return concat([varint((field << 3) | 2), varint(data.length), data]);
+};
+const float = (field, value) => concat([varint((field << 3) | 5), new Uint8Array(Float32Array.of(value).buffer)]);
+const many = (write, field, values) => concat(values.map((v) => write(field, v)));
+
+/** A tensor: { type, dims, data } or { type, dims, external: { location, offset, length } }. */
+export function tensor(name, { type, dims, data, external }) {
+  const parts = [many(int, 1, dims), int(2, TYPES[type]), bytes(8, name)];
+  if (external) {
+    for (const [key, value] of Object.entries(external)) parts.push(bytes(13, concat([bytes(1, key), bytes(2, String(value))])));
+    parts.push(int(14, 1));
+  } else if (type === 'string') parts.push(many(bytes, 6, data));
+  else parts.push(bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)));
+  return concat(parts);
+}
+
+/** kind: tensor, sequence or optional; dims: numbers, names, or null for a rank that is not declared. */
+function port({ name, type = 'float32', dims, kind = 'tensor' }) {
+  const shape = dims && bytes(2, concat(dims.map((d) => bytes(1, typeof d === 'number' ? int(1, d) : d ? bytes(2, d) : new Uint8Array(0)))));
+  let proto = bytes(1, concat([int(1, TYPES[type]), shape ?? new Uint8Array(0)]));
+  if (kind === 'sequence') proto = bytes(4, bytes(1, proto));
+  if (kind === 'optional') proto = bytes(9, bytes(1, proto));
+  return concat([bytes(1, name), bytes(2, proto)]);
+}
+
+function attribute(name, value) {
+  const head = bytes(1, name);
+  if (typeof value === 'bigint') return concat([head, int(3, value), int(20, 2)]);
+  if (typeof value === 'number') return concat([head, float(2, value), int(20, 1)]);
+  if (typeof value === 'string') return concat([head, bytes(4, value), int(20, 3)]);
+  if (value.graph) return concat([head, bytes(6, graph(value.graph)), int(20, 5)]);
+  if (value.dims) return concat([head, bytes(5, tensor('', value)), int(20, 4)]);
+  if (typeof value[0] === 'bigint') return concat([head, many(int, 8, value), int(20, 7)]);
+  return concat([head, many(float, 7, value), int(20, 6)]);
+}
+
+/** { op, in, out, name, attrs }: attrs' bigints are integers, numbers floats. */
+function node({ op, in: inputs, out, name = '', attrs = {}, domain = '' }) {
+  return concat([many(bytes, 1, inputs), many(bytes, 2, out), bytes(3, name), bytes(4, op),
+    ...Object.entries(attrs).map(([k, v]) => bytes(5, attribute(k, v))), domain ? bytes(7, domain) : new Uint8Array(0)]);
+}
+
+function graph({ nodes, inputs = [], outputs, initializers = {} }) {
+  return concat([...nodes.map((n) => bytes(1, node(n))), bytes(2, 'g'), ...Object.entries(initializers).map(([k, v]) => bytes(5, tensor(k, v))),
+    ...inputs.map((p) => bytes(11, port(p))), ...outputs.map((p) => bytes(12, port(p)))]);
+}
+
+/** @returns {Uint8Array} */
+export function model({ opset = 17, ...rest }) {
+  return concat([int(1, 8), bytes(7, graph(rest)), bytes(8, int(2, opset))]);
+}
+
+export const f32 = (dims, ...data) => ({ type: 'float32', dims, data: Float32Array.from(data) });
