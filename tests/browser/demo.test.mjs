@@ -35,7 +35,7 @@ function whatIsMissing() {
   } catch {
     return 'playwright-core is not installed';
   }
-  for (const file of ['index.js', 'models/ocr/manifest.json', 'models/vad/silero_vad_v5.onnx']) {
+  for (const file of ['index.js', 'models/ocr/manifest.json', 'models/vad/manifest.json']) {
     if (!existsSync(path.join(DIST, file))) return `${file} is not built`;
   }
   return '';

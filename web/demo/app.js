@@ -44,7 +44,7 @@ function tabs() {
 function connection() {
   const chip = $('connection');
   // What the chosen tab needs of its model first: kept means that it opens without a network.
-  const needs = { read: `${MODELS.ocr}manifest.json`, hear: MODELS.vad };
+  const needs = { read: `${MODELS.ocr}manifest.json`, hear: `${MODELS.vad}manifest.json` };
   const show = async () => {
     const panel = $('read').hidden ? 'hear' : 'read';
     const kept = Boolean(navigator.serviceWorker?.controller && await caches.match(needs[panel]));

@@ -3,7 +3,7 @@
 const DIST = new URL('../../dist/', import.meta.url);
 export const MODELS = {
   ocr: new URL('models/ocr/', DIST).href,
-  vad: new URL('models/vad/silero_vad_v5.onnx', DIST).href,
+  vad: new URL('models/vad/', DIST).href,
 };
 
 let keeper = Promise.resolve();

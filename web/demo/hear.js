@@ -79,6 +79,7 @@ export function startHear() {
     [probs, peaks, costs, seconds] = [[], [], [], 0];
     sound = new Float32Array(0);
     status.textContent = '';
+    showFacts($('hear-facts'), []);
     refresh();
   }
 

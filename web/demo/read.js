@@ -32,6 +32,7 @@ export function startRead() {
     status.textContent = '';
     $('read-tools').hidden = true;
     $('lines-empty').hidden = false;
+    showFacts($('read-facts'), []);
     drop.setAttribute('aria-busy', 'true');
     progress.start('Opening the picture');
     const begin = performance.now();

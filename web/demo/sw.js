@@ -1,6 +1,6 @@
 // Keeps the page for use without a network.
 // Program and pages: from the network when there is one (so that all files are of one build), else from the cache.
-// Model files: those whose names say their contents never change and come from the cache; the others as the program does.
+// Models: the manifest as the program does; its files from the cache, until the manifest changes.
 // Raise VERSION to make browsers throw the old page away.
 const VERSION = 1;
 const SHELL = `quern-demo-shell-${VERSION}`;
@@ -43,10 +43,32 @@ self.addEventListener('fetch', (event) => {
   const { request } = event;
   const url = new URL(request.url);
   if (request.method !== 'GET' || url.origin !== self.location.origin || request.headers.has('range')) return;
-  const isModel = url.pathname.includes('/models/');
-  const isFixed = isModel && /[-.][0-9a-f]{8,64}\.[a-z0-9]+$/.test(url.pathname);
-  event.respondWith(isFixed ? cacheFirst(event, MODELS) : networkFirst(event, isModel ? MODELS : SHELL));
+  if (!url.pathname.includes('/models/')) event.respondWith(networkFirst(event, SHELL));
+  else if (url.pathname.endsWith('/manifest.json')) event.respondWith(newestManifest(event));
+  else event.respondWith(cacheFirst(event, MODELS));
 });
+
+// A manifest names its files by their hashes: when it has changed, the files kept beside it may have too.
+async function newestManifest(event) {
+  const cache = await caches.open(MODELS);
+  const kept = await cache.match(event.request);
+  const before = await kept?.clone().text();
+  let response;
+  try {
+    response = await fetch(event.request, { cache: 'no-cache' });
+  } catch (error) {
+    if (kept) return kept;
+    throw error;
+  }
+  if (response.status !== 200) return response;
+  const body = await response.clone().text();
+  if (before !== undefined && body !== before) {
+    const folder = new URL('.', event.request.url).href;
+    for (const request of await cache.keys()) if (request.url.startsWith(folder)) await cache.delete(request);
+  }
+  if (body !== before) event.waitUntil(cache.put(event.request, response.clone()).catch(() => {}));
+  return response;
+}
 
 async function cacheFirst(event, name) {
   return (await (await caches.open(name)).match(event.request)) ?? fetchAndKeep(event, name);
