@@ -18,7 +18,7 @@ int32_t qn_convex_hull(const qn_point *points, int32_t n, qn_point *hull) {
     }
     size--; /* the end of one chain starts the other */
   }
-  return size < 1 && n > 0 ? 1 : size;
+  return n < 2 ? n : size < 1 ? 1 : size;
 }
 
 bool qn_min_rect(const qn_point *hull, int32_t n, double corners[8], double *short_side) {
