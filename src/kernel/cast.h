@@ -26,11 +26,11 @@ void qn_store(qn_compute c, qn_dtype dtype, void *data, size_t first, size_t n, 
 /* All types but strings and complex. */
 void qn_cast(qn_dtype from, const void *x, qn_dtype to, void *y, size_t n, qn_cast_mode mode);
 
-/* Longest text of a number, without a NUL. */
+/* Room for the text of a number, which has no NUL. `text` has this size. */
 #define QN_NUMBER_TEXT 32
 /* Shortest text that reads back as the same number, in NumPy's layout; NaN, INF, -INF. Returns the length. */
-size_t qn_float_text(double value, bool single, char text[QN_NUMBER_TEXT]);
-size_t qn_int_text(uint64_t magnitude, bool negative, char text[QN_NUMBER_TEXT]);
+size_t qn_float_text(double value, bool single, char *text);
+size_t qn_int_text(uint64_t magnitude, bool negative, char *text);
 /* False unless the whole text is a number. `integer` gets the value too when it is one (modulo 2^64). */
 bool qn_parse_number(const char *text, size_t length, double *value, uint64_t *integer, bool *is_integer);
 

@@ -12,7 +12,7 @@ static double scale10(double x, int e) {
   return x;
 }
 
-size_t qn_int_text(uint64_t magnitude, bool negative, char text[QN_NUMBER_TEXT]) {
+size_t qn_int_text(uint64_t magnitude, bool negative, char *text) {
   char digits[20];
   size_t count = 0, length = 0;
   do digits[count++] = (char)('0' + magnitude % 10);
@@ -28,7 +28,7 @@ static size_t put(char *text, const char *word) {
   return n;
 }
 
-size_t qn_float_text(double value, bool single, char text[QN_NUMBER_TEXT]) {
+size_t qn_float_text(double value, bool single, char *text) {
   if (value != value) return put(text, "NaN");
   if (isinf(value)) return put(text, value < 0 ? "-INF" : "INF");
   size_t n = 0;

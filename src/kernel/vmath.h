@@ -95,7 +95,7 @@ static inline float qn_tanh_f32(float x) { /* Cephes, tanhf.c */
   p = p * z - 3.33332819422E-1f;
   float near = p * z * x + x;
   float far = 1.0f - 2.0f / (qn_exp_f32(2.0f * qn_at_most(a, 20.0f)) + 1.0f);
-  return a < 0.625f ? near : qn_copysign_f32(far, x);
+  return qn_copysign_f32(a < 0.625f ? near : far, x);
 }
 
 static inline float qn_erf_f32(float x) { /* N. Juffa's two-interval minimax fit */
