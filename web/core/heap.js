@@ -261,11 +261,11 @@ export class Heap {
 
   /**
    * @param {number} model
-   * @param {Record<string, number>} options by their names in camelCase
+   * @param {Record<string, number>} options QN_OCR_OPTIONS of src/feature/ocr.h
    * @param {Uint8Array} labels
    */
   ocrCreate(model, options, labels) {
-    const names = Array.from({ length: this.#call('ocr_option_count') }, (_, i) => camelCase(this.#text(this.#call('ocr_option_name', i))));
+    const names = Array.from({ length: this.#call('ocr_option_count') }, (_, i) => this.#text(this.#call('ocr_option_name', i)));
     for (const name of Object.keys(options))
       if (!names.includes(name)) throw new QuernError('bad-argument', `there is no option '${name}'; there are ${names.join(', ')}`);
     return this.#lend(bytesOf(Float32Array.from(names, (name) => options[name] ?? NaN)), (values) => this.#lend(labels, (p) => {

@@ -2,7 +2,7 @@
 import { QuernError } from './errors.js';
 import { Heap } from './heap.js';
 import { rgbaOf, snapshotImage } from './image.js';
-import { fileOf, manifestOf, readManifest } from './package.js';
+import { fileOf, manifestOf, readManifest, sizeOf } from './package.js';
 import { isNode, isPage, now } from './platform.js';
 import { getModule } from './runtime.js';
 import { Session } from './session.js';
@@ -76,7 +76,14 @@ export class LocalModel {
     } else {
       const pack = await readManifest(manifest, options.signal);
       this.#package = pack;
-      for (const [role, entry] of Object.entries(pack.manifest.models)) this.#sessions[role] = await Session.load(this.#heap, fileOf(pack, entry), options);
+      const entries = Object.entries(pack.manifest.models);
+      const total = entries.reduce((n, [, entry]) => n + (sizeOf(entry) ?? NaN), 0) || 0;
+      let before = 0;
+      for (const [role, entry] of entries) {
+        const onProgress = total ? (/** @type {Progress} */ p) => options.onProgress?.({ stage: p.stage, loaded: before + p.loaded, total }) : options.onProgress;
+        this.#sessions[role] = await Session.load(this.#heap, fileOf(pack, entry), { ...options, onProgress, expectedSize: sizeOf(entry) });
+        before += sizeOf(entry) ?? 0;
+      }
       if (pack.manifest.task === 'ocr') this.#task = await Ocr.create(this.#heap, pack, this.#sessions, options.signal);
       else if (pack.manifest.task) throw new QuernError('unsupported', `the package ${pack.manifest.name} has the task '${pack.manifest.task}'; this release knows 'ocr'`);
     }

@@ -50,5 +50,8 @@ export async function readManifest(spec, signal) {
 /** @param {any} entry @returns {string} */
 export const fileName = (entry) => (typeof entry === 'string' ? entry : entry?.file);
 
+/** @param {FileEntry} entry */
+export const sizeOf = (entry) => (typeof entry === 'string' ? undefined : entry.size);
+
 /** @param {Package} pack @param {FileEntry} entry */
 export const fileOf = ({ base }, entry) => siblingOf(base, fileName(entry));

@@ -13,7 +13,8 @@ import { toTensor } from './tensor.js';
  * @typedef {import('./tensor.js').InputValue} InputValue
  * stage: 'download' and 'external' count bytes (total 0: unknown); 'prepare' builds the graph and packs the weights.
  * @typedef {{ stage: 'download' | 'external' | 'prepare', loaded: number, total: number }} Progress
- * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, externalData?: Map<string, SourceSpec> }} ReadOptions
+ * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, externalData?: Map<string, SourceSpec>,
+ *   expectedSize?: number }} ReadOptions
  * outputs: names of those wanted, all when left out.
  * @typedef {{ signal?: AbortSignal, outputs?: readonly string[] }} RunOptions
  * @typedef {{ values: (TensorLike | TensorLike[] | null)[], outputs: number[] }} Prepared
@@ -62,13 +63,15 @@ export class Session {
   }
 
   /** @param {SourceSpec} source @param {ReadOptions} options */
-  async #read(source, { signal, onProgress, externalData }) {
+  async #read(source, { signal, onProgress, externalData, expectedSize }) {
     const opened = await openSource(source, signal);
     onProgress?.({ stage: 'download', loaded: 0, total: opened.total });
     const size = await readAll(opened, (chunk, loaded) => {
       this.#heap.push(this.#model, chunk, Math.max(0, opened.total - loaded));
       onProgress?.({ stage: 'download', loaded: loaded + chunk.length, total: opened.total });
     }, signal);
+    if (expectedSize !== undefined && size !== expectedSize)
+      throw new QuernError('network', `${opened.name} has ${size} bytes; the manifest says ${expectedSize}: the files are of different versions`);
     await this.#readExternal(baseOf(source), externalData ?? new Map(), onProgress, signal);
     onProgress?.({ stage: 'prepare', loaded: 0, total: size });
     await yieldToEvents(); // so that the progress is seen: what follows blocks

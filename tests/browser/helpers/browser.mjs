@@ -1,0 +1,67 @@
+// A browser and servers for tests. QUERN_DIST names another folder of built files, CHROMIUM another browser.
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = path.resolve(fileURLToPath(new URL('../../../', import.meta.url)));
+export const DIST = path.resolve(ROOT, process.env.QUERN_DIST ?? 'dist');
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const ARGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const MIME = { html: 'text/html; charset=utf-8', js: 'text/javascript', json: 'application/json', png: 'image/png', wasm: 'application/wasm', onnx: 'application/octet-stream' };
+const require = createRequire(path.join(process.env.NODE_PATH ?? ROOT, 'x.js'));
+
+/** @returns {any} playwright-core, or null */
+export function playwright() {
+  for (const from of [require, createRequire(import.meta.url)]) {
+    try {
+      return from('playwright-core');
+    } catch {
+      // the next place
+    }
+  }
+  return null;
+}
+
+/**
+ * false, or why browser tests cannot run here: then they are skipped, and in CI fail.
+ * @param {string[]} files needed in dist
+ */
+export function skipReason(files) {
+  const missing = !existsSync(CHROMIUM) ? 'no browser' : !playwright() ? 'playwright-core is not installed'
+    : files.filter((f) => !existsSync(path.join(DIST, f))).map((f) => `${f} is not built`)[0];
+  if (missing && process.env.CI) throw new Error(`browser tests cannot run: ${missing}`);
+  return missing ? `SKIP: ${missing}` : false;
+}
+
+export const launch = () => playwright().chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+
+/**
+ * Serves dist/ at /dist/ and pages given as text.
+ * @param {{ pages?: Record<string, string | Uint8Array | ((response: import('node:http').ServerResponse) => void)>, headers?: Record<string, string> }} [options]
+ */
+export async function serve({ pages = {}, headers = {} } = {}) {
+  const server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+    const type = MIME[/** @type {keyof typeof MIME} */ (path.extname(pathname).slice(1))] ?? 'text/html; charset=utf-8';
+    const page = pages[pathname];
+    if (typeof page === 'function') return page(response);
+    let body = page;
+    if (body === undefined && pathname.startsWith('/dist/')) {
+      const file = path.join(DIST, path.normalize(pathname.slice(6)));
+      body = file.startsWith(DIST + path.sep) ? await readFile(file).catch(() => undefined) : undefined;
+    }
+    if (body === undefined) return response.writeHead(404, headers).end('nothing');
+    response.writeHead(200, { 'content-type': type, 'content-length': Buffer.byteLength(body), ...headers }).end(body);
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));
+  return {
+    origin: `http://127.0.0.1:${/** @type {import('node:net').AddressInfo} */ (server.address()).port}`,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
