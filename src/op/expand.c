@@ -27,7 +27,7 @@ static qn_status run_expand(qn_step *s) {
   const qn_tensor *x = qn_in(s, 0);
   qn_tensor *y = qn_out(s, 0);
   int64_t own[QN_MAX_RANK], from[QN_MAX_RANK], to[QN_MAX_RANK];
-  if (y->count == 0 || y->data == x->data) return QN_OK;
+  if (y->count == 0 || !y->data || y->data == x->data) return QN_OK; /* a view */
   qn_strides(x->rank, x->dims, own);
   qn_strides(y->rank, y->dims, to);
   int lead = y->rank - x->rank;

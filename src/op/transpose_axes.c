@@ -37,7 +37,7 @@ static qn_status run(qn_step *s) {
   qn_tensor *y = qn_out(s, 0);
   int perm[QN_MAX_RANK];
   int64_t from[QN_MAX_RANK], x_strides[QN_MAX_RANK], y_strides[QN_MAX_RANK];
-  if (y->data == x->data || y->count == 0) return QN_OK;
+  if (y->count == 0 || !y->data || y->data == x->data) return QN_OK; /* a view */
   QN_TRY(permutation(s, perm));
   qn_strides(x->rank, x->dims, from);
   qn_strides(y->rank, y->dims, y_strides);
