@@ -26,7 +26,7 @@ describe('in a browser', { skip }, () => {
   let browser, site, strict, foreign, closed;
   before(async () => {
     const pages = {
-      '/': '<!doctype html><title>t</title><link rel=icon href=data:>', '/script.html': '<!doctype html><link rel=icon href=data:><script src="/dist/quern.js"></script>',
+      '/': '<!doctype html><title>t</title>', '/script.html': '<!doctype html><script src="/dist/quern.js"></script>',
       '/m/add.onnx': ADD, '/m/external.onnx': EXTERNAL, '/m/w.bin': new Uint8Array(Float32Array.of(0, 10, 20, 30).buffer), '/m/long.onnx': LONG, '/page.onnx': page404,
       '/slow': (response) => response.write(ADD.subarray(0, 10)),
     };
@@ -244,7 +244,7 @@ describe('in a browser', { skip }, () => {
 
   test('a tainted picture', { skip: ocr ? false : 'SKIP: models/ocr is not built' }, async () => {
     // a page without COEP, which would not show the picture at all
-    const open = await serve({ pages: { '/': '<!doctype html><link rel=icon href=data:>' } });
+    const open = await serve({ pages: { '/': '<!doctype html>' } });
     try {
       const told = await inPage(open.origin, async ({ closed }) => {
         const { load } = await import('/dist/index.js');

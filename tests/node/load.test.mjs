@@ -44,7 +44,7 @@ describe('load', () => {
     server = createServer((request, response) => {
       const { pathname } = new URL(request.url, 'http://localhost');
       const files = { '/add.onnx': ADD, '/external.onnx': withExternal({ location: 'w.bin', offset: 4, length: 12 }), '/w.bin': WEIGHTS };
-      if (pathname === '/page') return response.setHeader('content-type', 'text/html').end('<!doctype html><title>no</title>');
+      if (pathname === '/page') return response.setHeader('content-type', 'text/html').end('\n<html><title>no</title>');
       if (pathname === '/plain-page') return response.end('<!DOCTYPE html><title>no</title>');
       if (pathname === '/cut') {
         response.setHeader('content-length', ADD.length);

@@ -62,16 +62,12 @@ function describeResponse(response) {
   const { url } = response;
   const name = url || 'the response';
   if (!response.ok) throw new QuernError('network', `${name} gave ${response.status}${response.statusText && ' ' + response.statusText}`);
-  if (/^text\/html/i.test(response.headers.get('content-type') ?? '')) throw new QuernError('network', html(name));
   if (!response.body) throw new QuernError('network', `${name} has no body`);
   const total = Number(response.headers.get('content-length')) || 0;
   // the length is that of the compressed bytes, and a cross-origin response hides whether they are
   const exact = total > 0 && !response.headers.has('content-encoding') && response.type !== 'cors';
   return { kind: 'stream', stream: response.body, total: response.headers.has('content-encoding') ? 0 : total, exact, url };
 }
-
-/** @param {string} name */
-const html = (name) => `${name} is an HTML page, not a model: the server answers so for a file that it does not have`;
 
 /**
  * @param {SourceSpec} spec
@@ -163,7 +159,8 @@ export async function readAll(opened, take, signal) {
 /** Frequent kinds of "not the file". @param {Uint8Array} chunk @param {string} name */
 function sniff(chunk, name) {
   const head = String.fromCharCode(...chunk.subarray(0, 64));
-  if (/^(\xef\xbb\xbf)?\s*<(!doctype|html|\?xml)/i.test(head)) throw new QuernError('network', html(name));
+  if (/^(\xef\xbb\xbf)?\s*<(!doctype|!--|html|head|\?xml)/i.test(head))
+    throw new QuernError('network', `${name} is an HTML page, not a model: many servers answer so for a file that they do not have`);
   if (head.startsWith('version https://git-lfs')) throw new QuernError('network', `${name} is a Git LFS pointer, not the file itself: run "git lfs pull" where it was copied from`);
 }
 

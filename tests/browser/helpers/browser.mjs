@@ -10,7 +10,7 @@ export const ROOT = path.resolve(fileURLToPath(new URL('../../../', import.meta.
 export const DIST = path.resolve(ROOT, process.env.QUERN_DIST ?? 'dist');
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const ARGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-const MIME = { html: 'text/html; charset=utf-8', js: 'text/javascript', json: 'application/json', png: 'image/png', wasm: 'application/wasm', onnx: 'application/octet-stream' };
+const MIME = { html: 'text/html; charset=utf-8', js: 'text/javascript', json: 'application/json', png: 'image/png', wasm: 'application/wasm', onnx: 'application/octet-stream', bin: 'application/octet-stream' };
 const require = createRequire(path.join(process.env.NODE_PATH ?? ROOT, 'x.js'));
 
 /** @returns {any} playwright-core, or null */
@@ -48,6 +48,7 @@ export async function serve({ pages = {}, headers = {} } = {}) {
     const type = MIME[/** @type {keyof typeof MIME} */ (path.extname(pathname).slice(1))] ?? 'text/html; charset=utf-8';
     const page = pages[pathname];
     if (typeof page === 'function') return page(response);
+    if (pathname === '/favicon.ico') return response.writeHead(204, headers).end(); // browsers ask unasked
     let body = page;
     if (body === undefined && pathname.startsWith('/dist/')) {
       const file = path.join(DIST, path.normalize(pathname.slice(6)));

@@ -31,7 +31,7 @@ const SHAPES = {
   'silero_vad_legacy.onnx': { input: [1, 512], h: [2, 1, 64], c: [2, 1, 64] },
   'silero_vad_v5.onnx': { input: [1, 512], state: [2, 1, 128] },
   'silero_vad_v6.onnx': { input: [1, 576], state: [2, 1, 128] },
-  'train/model.onnx': { '*': [1, 1, 32, 32] },
+  'train/model.onnx': { '*': [1, 1, 224, 224] },
 };
 
 /** Models that must be there for a full run, so that a missing one is counted. */
