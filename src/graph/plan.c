@@ -91,7 +91,7 @@ static qn_status key_shape(qn_frame *f, size_t *size, const qn_value *v) {
 static qn_plan *lookup(qn_frame *f, qn_plan **list, size_t size, int *count) {
   *count = 0;
   for (qn_plan **p = list; *p; p = &(*p)->sibling) {
-    if ((*p)->key_size == size && !memcmp((*p)->key, f->key, size)) {
+    if ((*p)->key_size == size && (size == 0 || !memcmp((*p)->key, f->key, size))) {
       qn_plan *hit = *p;
       *p = hit->sibling; /* to the front: repeated shapes are found at once */
       hit->sibling = *list;

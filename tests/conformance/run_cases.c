@@ -1,0 +1,184 @@
+/* Runs ONNX test cases natively: run_cases [-q] DIR… where DIR holds model.onnx and test_data_set_<k>/{input,output}_<i>.pb.
+ * Prints a line for each case that does not pass, then `N passed, N failed, N skipped`. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "model/onnx_tensor.h"
+#include "quern.h"
+
+uint64_t qn_now_us(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static unsigned char *slurp(const char *path, size_t *size) {
+  FILE *f = fopen(path, "rb");
+  if (!f) return NULL;
+  fseek(f, 0, SEEK_END);
+  long n = ftell(f);
+  rewind(f);
+  unsigned char *bytes = malloc((size_t)n + 1);
+  *size = fread(bytes, 1, (size_t)n, f);
+  fclose(f);
+  return bytes;
+}
+
+static double half(uint16_t h) {
+  int e = (h >> 10) & 31, m = h & 1023;
+  double v = e == 31 ? (m ? NAN : INFINITY) : e ? ldexp(1024 + m, e - 25) : ldexp(m, -24);
+  return h & 0x8000 ? -v : v;
+}
+
+static double number(const qn_tensor *t, int64_t i) {
+  const void *p = t->data;
+  switch (t->dtype) {
+    case QN_FLOAT: return ((const float *)p)[i];
+    case QN_DOUBLE: return ((const double *)p)[i];
+    case QN_FLOAT16: return half(((const uint16_t *)p)[i]);
+    case QN_BFLOAT16: { uint32_t b = (uint32_t)((const uint16_t *)p)[i] << 16; float f; memcpy(&f, &b, 4); return f; }
+    default: return 0;
+  }
+}
+
+/* "" when equal within the tolerance. */
+static const char *compare(const qn_tensor *got, const qn_tensor *want, double rtol, double atol) {
+  static char text[256];
+  char a[QN_SHAPE_TEXT], b[QN_SHAPE_TEXT];
+  if (got->dtype != want->dtype) { snprintf(text, sizeof text, "type %s, want %s", qn_dtype_name(got->dtype), qn_dtype_name(want->dtype)); return text; }
+  if (!qn_tensor_same_shape(got, want)) { snprintf(text, sizeof text, "shape %s, want %s", qn_shape_text(a, got->rank, got->dims), qn_shape_text(b, want->rank, want->dims)); return text; }
+  if (got->dtype == QN_STRING) {
+    for (int64_t i = 0; i < got->count; i++) {
+      const qn_string *x = (const qn_string *)got->data + i, *y = (const qn_string *)want->data + i;
+      if (x->length != y->length || memcmp(x->data, y->data, x->length)) return "strings differ";
+    }
+    return "";
+  }
+  bool fp = got->dtype == QN_FLOAT || got->dtype == QN_DOUBLE || got->dtype == QN_FLOAT16 || got->dtype == QN_BFLOAT16;
+  if (!fp) return memcmp(got->data, want->data, qn_tensor_bytes(got)) ? "bytes differ" : "";
+  for (int64_t i = 0; i < got->count; i++) {
+    double x = number(got, i), y = number(want, i);
+    if (isnan(x) && isnan(y)) continue;
+    if (x == y) continue;
+    if (!(fabs(x - y) <= atol + rtol * fabs(y))) { snprintf(text, sizeof text, "element %lld: %.9g, want %.9g", (long long)i, x, y); return text; }
+  }
+  return "";
+}
+
+static qn_status load(qn_model *m, const unsigned char *bytes, size_t size) {
+  size_t at = 0;
+  while (at < size) {
+    void *p;
+    size_t n;
+    QN_TRY(qn_model_want(m, size - at, &p, &n));
+    if (n > size - at) n = size - at;
+    memcpy(p, bytes + at, n);
+    QN_TRY(qn_model_commit(m, n));
+    at += n;
+  }
+  return qn_model_finish(m);
+}
+
+enum outcome { PASS, FAIL, SKIP };
+
+static enum outcome run_set(qn_model *m, const char *dir, int set, char *why, size_t room, bool *found) {
+  char path[1024];
+  qn_onnx_model box = {0};
+  qn_error err;
+  enum outcome result = PASS;
+  *found = false;
+  int n = qn_input_count(m);
+  for (int i = 0; i < n && result == PASS; i++) {
+    size_t size;
+    snprintf(path, sizeof path, "%s/test_data_set_%d/input_%d.pb", dir, set, i);
+    unsigned char *bytes = slurp(path, &size);
+    if (!bytes) {
+      if (qn_input_port(m, i)->optional) continue;
+      if (i == 0) goto out;
+      snprintf(why, room, "no %s", path);
+      result = FAIL;
+      break;
+    }
+    qn_onnx_tensor *t = NULL;
+    if (qn_input_port(m, i)->kind != QN_KIND_TENSOR || qn_onnx_read_tensor(&box, bytes, size, &t, &err) != QN_OK) {
+      snprintf(why, room, "input %d is not a tensor", i);
+      result = SKIP;
+    } else if (qn_input_bind(m, i, t->tensor.dtype, t->tensor.rank, t->tensor.dims) != QN_OK) {
+      snprintf(why, room, "%s", qn_model_error(m)->text);
+      result = FAIL;
+    } else if (t->tensor.data) {
+      memcpy(qn_input_value(m, i)->tensor.data, t->tensor.data, qn_tensor_bytes(&t->tensor));
+    }
+    free(bytes);
+  }
+  snprintf(path, sizeof path, "%s/test_data_set_%d/output_0.pb", dir, set);
+  FILE *f = fopen(path, "rb");
+  if (!f) goto out;
+  fclose(f);
+  *found = true;
+  if (result != PASS) goto out;
+  for (int round = 0; round < 2 && result == PASS; round++) {
+    bool done = false;
+    size_t before = qn_alloc_count();
+    if (qn_run_start(m) != QN_OK) { snprintf(why, room, "%s", qn_model_error(m)->text); result = FAIL; break; }
+    while (result == PASS && !done)
+      if (qn_run_step(m, 0, &done) != QN_OK) { snprintf(why, room, "%s", qn_model_error(m)->text); result = FAIL; }
+    if (round && getenv("QN_ALLOCS") && qn_alloc_count() != before) { snprintf(why, room, "%zu allocations in a repeated run", qn_alloc_count() - before); result = FAIL; }
+    for (int i = 0; i < qn_output_count(m) && result == PASS; i++) {
+      size_t size;
+      snprintf(path, sizeof path, "%s/test_data_set_%d/output_%d.pb", dir, set, i);
+      unsigned char *bytes = slurp(path, &size);
+      if (!bytes) continue;
+      qn_onnx_tensor *t = NULL;
+      const qn_value *v = qn_output_value(m, i);
+      if (qn_output_port(m, i)->kind != QN_KIND_TENSOR || qn_onnx_read_tensor(&box, bytes, size, &t, &err) != QN_OK) {
+        result = SKIP;
+        snprintf(why, room, "output %d is not a tensor", i);
+      } else if (!v || v->kind != QN_KIND_TENSOR) {
+        result = FAIL;
+        snprintf(why, room, "output %d is missing", i);
+      } else {
+        const char *text = compare(&v->tensor, &t->tensor, 1e-3, 1e-7);
+        if (text[0]) { result = FAIL; snprintf(why, room, "output %d: %s", i, text); }
+      }
+      free(bytes);
+    }
+  }
+out:
+  qn_onnx_free(&box);
+  return result;
+}
+
+int main(int argc, char **argv) {
+  int count[3] = {0};
+  bool quiet = false;
+  for (int a = 1; a < argc; a++) {
+    if (!strcmp(argv[a], "-q")) { quiet = true; continue; }
+    char path[1024], why[4096] = "";
+    size_t size = 0;
+    snprintf(path, sizeof path, "%s/model.onnx", argv[a]);
+    unsigned char *bytes = slurp(path, &size);
+    enum outcome result = SKIP;
+    if (bytes) {
+      qn_model *m = qn_model_create();
+      if (load(m, bytes, size) != QN_OK) {
+        result = qn_model_error(m)->code == QN_ERR_UNSUPPORTED ? SKIP : FAIL;
+        snprintf(why, sizeof why, "load: %s", qn_model_error(m)->text);
+      } else {
+        bool found = true;
+        result = PASS;
+        for (int set = 0; found && result == PASS; set++) result = run_set(m, argv[a], set, why, sizeof why, &found);
+      }
+      qn_model_free(m);
+      free(bytes);
+    }
+    count[result]++;
+    if (result == FAIL || (result == SKIP && !quiet)) printf("%s %s: %s\n", result == FAIL ? "FAIL" : "SKIP", strrchr(argv[a], '/') ? strrchr(argv[a], '/') + 1 : argv[a], why);
+    fflush(stdout);
+  }
+  printf("%d passed, %d failed, %d skipped\n", count[PASS], count[FAIL], count[SKIP]);
+  return count[FAIL] != 0;
+}
