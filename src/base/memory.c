@@ -32,6 +32,8 @@ void *qn_alloc_zeroed(size_t size) {
   return block;
 }
 
+size_t qn_alloc_size(const void *block) { return ((const header *)block - 1)->size; }
+
 void qn_free(void *block) {
   if (!block) return;
   header *h = (header *)block - 1;

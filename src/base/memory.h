@@ -15,6 +15,7 @@
 void *qn_alloc(size_t size);
 void *qn_alloc_zeroed(size_t size);
 void qn_free(void *block); /* NULL is legal */
+size_t qn_alloc_size(const void *block); /* as it was asked for */
 size_t qn_alloc_bytes(void); /* bytes in live blocks, slack not counted */
 size_t qn_alloc_count(void); /* calls of qn_alloc since start: tests show that a repeated run makes none */
 /* Tests: the n-th allocation from now (1 = the next) and all after it fail; 0 switches off. */

@@ -84,6 +84,8 @@ const qn_tensor *qn_const(const qn_step *s, int i) {
 
 void *qn_keep_block(qn_step *s, size_t size) { return qn_context_keep(s->planner->context, size); }
 
+bool qn_keep_adopt(qn_step *s, void *block) { return qn_context_adopt(s->planner->context, block); }
+
 qn_status qn_keep(qn_step *s, size_t size) {
   s->kept = qn_keep_block(s, size);
   return s->kept ? QN_OK : qn_step_fail(s, QN_ERR_MEMORY, "no memory for %zu bytes of packed weights", size);

@@ -401,18 +401,22 @@ void qn_ir_count_readers(qn_context *c, qn_ir *g) {
     if (k->readers == 0) qn_constant_free_data(k);
 }
 
-void *qn_context_keep(qn_context *c, size_t size) {
+bool qn_context_adopt(qn_context *c, void *block) {
   if (c->n_kept == c->kept_capacity) {
     int capacity = c->kept_capacity * 2 + 64;
     void **blocks = qn_pool_alloc(&c->pool, (size_t)capacity * sizeof(void *));
-    if (!blocks) return NULL;
+    if (!blocks) { qn_free(block); return false; }
     if (c->n_kept) memcpy(blocks, c->kept_blocks, (size_t)c->n_kept * sizeof(void *));
     c->kept_blocks = blocks;
     c->kept_capacity = capacity;
   }
+  c->kept_blocks[c->n_kept++] = block;
+  return true;
+}
+
+void *qn_context_keep(qn_context *c, size_t size) {
   void *block = qn_alloc_zeroed(size);
-  if (block) c->kept_blocks[c->n_kept++] = block;
-  return block;
+  return block && qn_context_adopt(c, block) ? block : NULL;
 }
 
 void qn_context_free(qn_context *c) {

@@ -79,6 +79,8 @@ void qn_ir_count_readers(qn_context *c, qn_ir *g);
 void qn_constant_free_data(qn_constant *k);
 void qn_context_free(qn_context *c);
 void *qn_context_keep(qn_context *c, size_t size);
+/* Takes over a block of qn_alloc; false (and the block freed) without memory. */
+bool qn_context_adopt(qn_context *c, void *block);
 
 /* Runs one node whose inputs are all constant. On QN_OK `out` [node->n_out] owns the results. */
 qn_status qn_ir_evaluate(qn_ir *g, const qn_ir_node *node, qn_value *out);
@@ -88,6 +90,7 @@ qn_status qn_ir_prepare_node(qn_ir *g, qn_ir_node *node);
 /* Passes. Each leaves a graph that computes the same. */
 qn_status qn_pass_fold(qn_ir *g);            /* constants */
 qn_status qn_pass_fuse(qn_ir *g);            /* Conv+BatchNorm and scale/shift, activations, bias */
+qn_status qn_pass_target(qn_ir *g);          /* fast forms of operators */
 qn_status qn_pass_prepare(qn_ir *g);         /* packs weights */
 
 #endif

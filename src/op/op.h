@@ -92,6 +92,8 @@ const qn_tensor *qn_const(const qn_step *s, int i);
 qn_status qn_keep(qn_step *s, size_t size);
 /* Another block that lives as long as the model. */
 void *qn_keep_block(qn_step *s, size_t size);
+/* Takes over a block made by qn_alloc; false (and the block freed) without memory. */
+bool qn_keep_adopt(qn_step *s, void *block);
 void qn_release_const(qn_step *s, int i);
 
 /* ---- attributes ---- (a missing one gives the default; one of another type is an error found by qn_attr_check at load) */

@@ -169,3 +169,6 @@ QN_OP(cast_like)
 QN_OP(quantize_linear)
 QN_OP(dequantize_linear)
 QN_OP(dynamic_quantize_linear)
+#ifndef QN_NO_XNN
+QN_OP(xnn_conv)
+#endif

@@ -12,7 +12,8 @@ static const double PI = 3.14159265358979323846;
 
 static int32_t clamp(int32_t v, int32_t low, int32_t high) { return v < low ? low : v > high ? high : v; }
 
-/* Widens rows [y0 …] by the pixels of a line, as OpenCV's LineIterator sets them. */
+/* Widens rows [y0 …] by the pixels that OpenCV's fillPoly takes along an edge: those of its LineIterator and, where the
+ * edge is steep, the nearest one right of the edge in 16.16 fixed point with the slope rounded toward zero. */
 static void trace_line(qn_point a, qn_point b, int32_t y0, int32_t rows, int32_t *left, int32_t *right) {
   if (b.x < a.x) {
     qn_point t = a;
@@ -22,11 +23,15 @@ static void trace_line(qn_point a, qn_point b, int32_t y0, int32_t rows, int32_t
   dy *= sign;
   bool steep = dy > dx;
   int32_t longer = steep ? dy : dx, shorter = steep ? dx : dy, error = longer - 2 * shorter;
+  const int64_t one = 65536, slope = steep ? sign * (dx * one / dy) : 0, top_x = (sign > 0 ? a.x : b.x) * one + one / 2;
   for (int32_t i = 0; i <= longer; i++) {
     int32_t row = a.y - y0;
     if (row >= 0 && row < rows) {
-      if (a.x < left[row]) left[row] = a.x;
-      if (a.x > right[row]) right[row] = a.x;
+      int32_t x = a.x;
+      if (x < left[row]) left[row] = x;
+      if (steep) x = (int32_t)((top_x + slope * (sign > 0 ? i : longer - i)) >> 16);
+      if (x < a.x) x = a.x;
+      if (x > right[row]) right[row] = x;
     }
     bool both = error < 0;
     error += both ? 2 * (longer - shorter) : -2 * shorter;
