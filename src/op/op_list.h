@@ -172,3 +172,6 @@ QN_OP(dynamic_quantize_linear)
 #ifndef QN_NO_XNN
 QN_OP(xnn_conv)
 #endif
+QN_OP(batch_norm)
+QN_OP(resize)
+QN_OP(upsample)
