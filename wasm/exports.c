@@ -211,20 +211,24 @@ int qnw_input_strings(qnw_model *m, int i, int rank, const int64_t *dims, const 
   return status;
 }
 
-/* Empties a sequence or optional input and sets its element type; its items follow by qnw_input_push(). */
-int qnw_input_items(qnw_model *m, int i, int dtype) {
+/* Empties a sequence or optional input and sets its element type; its items follow by qnw_input_push(). `nested`: an optional that
+ * holds a sequence, to which they are added. */
+int qnw_input_items(qnw_model *m, int i, int dtype, int nested) {
   int status = qnw_input_bind(m, i, dtype, 0, NULL);
   if (status != QN_OK) return status;
   qn_value *v = qn_input_value(m->core, i);
   qn_value_clear(v);
   v->kind = qn_input_port(m->core, i)->kind;
   v->tensor.dtype = (qn_dtype)dtype;
-  return QN_OK;
+  if (!nested || v->kind != QN_KIND_OPTIONAL) return QN_OK;
+  qn_value sequence = {.kind = QN_KIND_SEQUENCE, .tensor.dtype = (qn_dtype)dtype};
+  return own(m, qn_value_insert(v, 0, &sequence, &m->error));
 }
 
 int qnw_input_push(qnw_model *m, int i, int dtype, int rank, const int64_t *dims, const uint8_t *data, size_t size) {
   qn_value *v = qn_input_value(m->core, i), item = {0};
   if (!v || v->kind == QN_KIND_TENSOR) return own(m, qn_fail(&m->error, QN_ERR_STATE, "input %d takes no items", i));
+  if (v->kind == QN_KIND_OPTIONAL && v->item_count && v->items[0].kind == QN_KIND_SEQUENCE) v = &v->items[0];
   if ((qn_dtype)dtype != v->tensor.dtype)
     return own(m, qn_fail(&m->error, QN_ERR_TYPE, "an item of input '%s' is %s; the model expects %s", qn_input_port(m->core, i)->name,
                           qn_dtype_name((qn_dtype)dtype), qn_dtype_name(v->tensor.dtype)));

@@ -5,7 +5,7 @@ import { QuernError } from './core/errors.js';
 import { LocalModel } from './core/model.js';
 import { init } from './core/runtime.js';
 import { describeSource } from './core/source.js';
-import { ARRAYS } from './core/tensor.js';
+import { ARRAYS, PER_ELEMENT } from './core/tensor.js';
 import { version } from './core/version.js';
 
 export { QuernError, init };
@@ -56,8 +56,8 @@ export class Tensor {
     if (dims === undefined) dims = [data.length];
     if (!Array.isArray(dims)) throw new TypeError("A tensor's dims must be a number array");
     const size = sizeOf(dims);
-    const packed = (type === 'uint4' || type === 'int4') && Math.ceil(size / 2) === data.length;
-    if (size !== data.length && !packed) throw new Error(`Tensor's size(${size}) does not match data length(${data.length}).`);
+    // packed types have fewer; onnxruntime knows that of int4 and uint4
+    if (size !== data.length && Math.ceil(size * (PER_ELEMENT[type] ?? 1)) !== data.length) throw new Error(`Tensor's size(${size}) does not match data length(${data.length}).`);
     /** @type {any} */
     this.type = type;
     /** @type {readonly number[]} */
@@ -115,12 +115,13 @@ function dataOf(type, data) {
   const Ctor = ARRAYS[type];
   if (!Ctor) throw new TypeError(`Unsupported tensor type: ${type}.`);
   if (Array.isArray(data)) {
-    if ((type === 'float16' && Ctor === Uint16Array) || type === 'uint4' || type === 'int4')
+    if ((type === 'float16' && Ctor === Uint16Array) || PER_ELEMENT[type])
       throw new TypeError(`Creating a ${type} tensor from number array is not supported. Please use ${Ctor.name} as data.`);
     return type === 'int64' || type === 'uint64' ? Ctor.from(data, BigInt) : Ctor.from(data);
   }
   if (data instanceof Ctor) return data;
   if (data instanceof Uint8ClampedArray && type === 'uint8') return Uint8Array.from(data);
+  if (data instanceof Uint8Array && Ctor === Int8Array && PER_ELEMENT[type]) return new Ctor(data.buffer, data.byteOffset, data.length);
   if (data instanceof Uint16Array && type === 'float16') return new Ctor(data.buffer, data.byteOffset, data.length);
   throw new TypeError(`A ${type} tensor's data must be type of ${Ctor.name}, got ${data?.constructor?.name ?? typeof data}`);
 }

@@ -246,9 +246,10 @@ export class Heap {
    * @param {number} i
    * @param {string} type
    * @param {TensorLike[]} items
+   * @param {boolean} nested the optional holds a sequence of them
    */
-  bindItems(model, i, type, items) {
-    this.#check(model, this.#call('input_items', model, i, this.#types.indexOf(type)));
+  bindItems(model, i, type, items, nested) {
+    this.#check(model, this.#call('input_items', model, i, this.#types.indexOf(type), Number(nested)));
     for (const item of items)
       this.#lend(bytesOf(BigInt64Array.from(item.dims, BigInt)), (shape) => {
         const bytes = item.type === 'string' ? packStrings(/** @type {string[]} */ (item.data)) : bytesOf(/** @type {any} */ (item.data));

@@ -17,7 +17,8 @@ import { toTensor } from './tensor.js';
  *   expectedSize?: number }} ReadOptions
  * outputs: names of those wanted, all when left out.
  * @typedef {{ signal?: AbortSignal, outputs?: readonly string[] }} RunOptions
- * @typedef {{ values: (TensorLike | TensorLike[] | null)[], outputs: number[] }} Prepared
+ * @typedef {{ items: TensorLike[], nested: boolean }} Items of a sequence or an optional; nested: the optional holds a sequence
+ * @typedef {{ values: (TensorLike | Items | null)[], outputs: number[] }} Prepared
  */
 
 const SLICE_US = 8000; // a page stays responsive when half a frame at most goes to a run at once
@@ -144,7 +145,8 @@ export class Session {
       }
       if (value === undefined && kind === 'sequence') throw new QuernError('bad-argument', `${what} is missing; it is a sequence: give an array of tensors`);
       if (kind === 'sequence' && !Array.isArray(value)) throw new QuernError('bad-type', `${what} is a sequence: expected an array of tensors`);
-      return (Array.isArray(value) ? value : value === undefined || value === null ? [] : [value]).map((item, i) => toTensor(item, `${what}, item ${i}`, type));
+      const list = Array.isArray(value) ? value : value === undefined || value === null ? [] : [value];
+      return { items: list.map((item, i) => toTensor(item, list === value ? `${what}, item ${i}` : what, type)), nested: kind === 'optional' && list === value };
     });
     const outputs = (wanted ?? this.outputs.map((p) => p.name)).map((name) => {
       const i = this.outputs.findIndex((p) => p.name === name);
@@ -157,7 +159,7 @@ export class Session {
   /** @param {Prepared} prepared */
   #start({ values }) {
     values.forEach((value, i) => {
-      if (Array.isArray(value)) this.#heap.bindItems(this.#model, i, this.inputs[i].type, value);
+      if (value && 'items' in value) this.#heap.bindItems(this.#model, i, this.inputs[i].type, value.items, value.nested);
       else if (value) this.#heap.bind(this.#model, i, value);
       else this.#heap.unbind(this.#model, i);
     });
@@ -272,6 +274,6 @@ export class Session {
 
 /** @param {any} value @returns {any} */
 function copyOf(value) {
-  if (Array.isArray(value)) return value.map(copyOf);
+  if (value?.items) return { ...value, items: value.items.map(copyOf) };
   return value && { ...value, data: value.data.slice() };
 }

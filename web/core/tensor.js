@@ -29,7 +29,7 @@ export const ARRAYS = {
 };
 
 /** Elements of the array per element of the tensor. @type {Record<string, number>} */
-const PER_ELEMENT = { complex64: 2, complex128: 2, int4: 0.5, uint4: 0.5, float4e2m1: 0.5, int2: 0.25, uint2: 0.25 };
+export const PER_ELEMENT = { complex64: 2, complex128: 2, int4: 0.5, uint4: 0.5, float4e2m1: 0.5, int2: 0.25, uint2: 0.25 };
 
 /** @param {readonly number[]} dims */
 export const countOf = (dims) => dims.reduce((a, b) => a * b, 1);
@@ -83,7 +83,7 @@ export function toTensor(value, what, expected) {
   } else if (!(data instanceof ARRAYS[type])) {
     const clamped = type === 'uint8' && data instanceof Uint8ClampedArray;
     const bits = type === 'float16' && data instanceof Uint16Array;
-    const bytes = type === 'bool' && data instanceof Int8Array;
+    const bytes = data instanceof Uint8Array && ARRAYS[type] === Int8Array && PER_ELEMENT[type] < 1;
     if (!clamped && !bits && !bytes)
       throw new QuernError('bad-type', `${what}: a ${type} tensor takes ${ARRAYS[type].name} or an array of numbers, got ${data.constructor?.name}`);
   }
