@@ -1,5 +1,7 @@
 /* Text boxes from the probability map of a DB text detector (Liao et al. 2020), as PaddleOCR's DBPostProcess computes
- * them with score mode "fast" and without dilation. */
+ * them with score mode "fast" and without dilation. Known differences: of several smallest rectangles of the same area
+ * another may be chosen, outlines that leave the map are not clipped first (scores up to a few hundredths off), and of
+ * more than max_candidates regions the first are looked at instead of the last. */
 #ifndef QN_FEATURE_DBNET_H
 #define QN_FEATURE_DBNET_H
 
