@@ -1,0 +1,88 @@
+# Quern. `make` lists the targets. Nothing here needs more than Node 20, make, a C compiler and (for npm and Debian) a network, once.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+
+# An emcc from 3.1.69 on the PATH is used; else the local one, which `make toolchain` makes.
+EMCC ?= $(shell tools/find-emcc.sh)
+MAKE_WASM = $(MAKE) -s -j$(JOBS) -f wasm/wasm.mk EMCC=$(EMCC) EMCC_FILE=$(EMCC)
+
+help:                ## this list
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+
+dist: wasm js models ## everything that a page can load, in dist/
+
+toolchain:           ## Emscripten into .toolchain, unless one is there
+	@[ -x "$(EMCC)" ] && [ "$(EMCC)" != "$(CURDIR)/.toolchain/bin/emcc" ] || wasm/toolchain.sh .toolchain
+
+deps:                ## the pinned sources of XNNPACK, pthreadpool, FXdiv and cJSON into deps/
+	@wasm/deps.sh deps
+
+node_modules: package-lock.json
+	@npm ci --silent && touch node_modules
+
+build/build_id.h: tools/build-id.sh FORCE
+	@mkdir -p build; tools/build-id.sh build/build_id.h
+
+wasm: toolchain deps build/build_id.h ## dist/quern-simd.wasm and dist/quern-relaxed.wasm
+	@$(MAKE_WASM) VARIANT=simd && $(MAKE_WASM) VARIANT=relaxed
+
+js: node_modules build/build_id.h ## the JavaScript of dist/ and its declarations
+	@node tools/build-js.mjs
+
+models: node_modules ## the demo's packages into dist/models/, test models into .models/
+	@node models/ocr/build.mjs && node models/vad/build.mjs
+	@node tools/fetch-models.mjs
+
+# -- native -------------------------------------------------------------------------------------------------------------
+# XNNPACK is left out natively: the reference kernels run, under the sanitizers in the tests.
+NATIVE_SRC  := $(shell find src -name '*.c' ! -path 'src/xnn/*' ! -path 'src/cli/*')
+NATIVE_OBJ  := $(NATIVE_SRC:%.c=build/native/%.o)
+ASAN_OBJ    := $(NATIVE_SRC:%.c=build/asan/%.o)
+NATIVE_FLAGS := -std=c11 -Wall -Wextra -Werror -Isrc -Itests/c -DQN_NO_XNN=1 -fno-strict-aliasing -MMD -MP
+SANITIZE     := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+C_TESTS      := $(patsubst tests/c/%.c,%,$(wildcard tests/c/test_*.c))
+
+native: build/native/libquern.a build/native/run_cases ## the core as a library, and the runner of ONNX test cases
+asan: $(C_TESTS:%=build/asan/%) build/asan/run_cases
+
+build/native/%.o: %.c
+	@mkdir -p $(@D)
+	@$(CC) $(NATIVE_FLAGS) -O2 -fno-trapping-math -c $< -o $@
+build/asan/%.o: %.c
+	@mkdir -p $(@D)
+	@$(CC) $(NATIVE_FLAGS) $(SANITIZE) -c $< -o $@
+build/native/libquern.a: $(NATIVE_OBJ)
+	@rm -f $@; ar rcs $@ $^
+build/asan/libquern.a: $(ASAN_OBJ)
+	@rm -f $@; ar rcs $@ $^
+build/native/run_cases: build/native/tests/conformance/run_cases.o build/native/libquern.a
+	@$(CC) $^ -lm -o $@
+build/asan/run_cases: build/asan/tests/conformance/run_cases.o build/asan/libquern.a
+	@$(CC) $(SANITIZE) $^ -lm -o $@
+build/asan/test_%: build/asan/tests/c/test_%.o build/asan/libquern.a
+	@$(CC) $(SANITIZE) $^ -lm -o $@
+.SECONDARY:
+-include $(NATIVE_OBJ:.o=.d) $(ASAN_OBJ:.o=.d) $(wildcard build/asan/tests/*/*.d)
+
+wasm-tests: toolchain deps
+	@$(MAKE_WASM) VARIANT=simd tests && $(MAKE_WASM) VARIANT=relaxed tests
+
+# -- checks -------------------------------------------------------------------------------------------------------------
+test: dist           ## all tests, native, wasm, Node and browser
+	@bash tests/run.sh
+
+check: node_modules  ## include arrows, types, generated files
+	@node tools/check-includes.mjs && node_modules/.bin/tsc -p web/tsconfig.json
+
+size: wasm js        ## bytes on the wire by part, against the budget
+	@node tools/size.mjs
+
+bench: dist          ## speed, start-up and memory against onnxruntime-web; writes tests/bench/RESULTS.md
+	@cd tests/bench && npm ci --silent && node run.mjs
+
+clean:               ## everything that was built, but not the toolchain and deps
+	@rm -rf build dist
+
+FORCE:
+.PHONY: help dist toolchain deps wasm js models native asan wasm-tests test check size bench clean FORCE

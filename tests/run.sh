@@ -1,0 +1,45 @@
+#!/bin/bash
+# All tests: C natively under the sanitizers, the same through wasm in Node, then Node's and the browser's. Builds what is missing.
+# The last line is the sum: N passed, N failed, N skipped.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+passed=0 failed=0 skipped=0
+relaxed=; node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 22 ? 0 : 1)' && relaxed=--experimental-wasm-relaxed-simd
+
+make -s dist || { echo "the build failed"; echo "0 passed, 1 failed"; exit 1; }
+make -s -j"$(nproc)" asan || { echo "the native build failed"; echo "0 passed, 1 failed"; exit 1; }
+make -s wasm-tests || { echo "the build of the wasm tests failed"; echo "0 passed, 1 failed"; exit 1; }
+
+count() { # a program of tests/c and its runner
+  local out; out=$("$@" 2>&1); local status=$?
+  local line; line=$(tail -1 <<< "$out")
+  if [[ $line =~ ([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
+    passed=$((passed + BASH_REMATCH[1])); failed=$((failed + BASH_REMATCH[2]))
+    if [ "${BASH_REMATCH[2]}" != 0 ]; then echo "$out"; elif [ $status != 0 ]; then echo "$out"; failed=$((failed + 1)); fi
+  else
+    echo "$out"; failed=$((failed + 1))
+  fi
+  echo "${*: -1}: $line"
+}
+export ASAN_OPTIONS=detect_leaks=1
+for t in build/asan/test_*; do [ -x "$t" ] && [[ $t != *.* ]] && count "$t"; done
+for variant in simd relaxed; do
+  for t in build/$variant/tests/test_*.cjs; do count node $relaxed "$t"; done
+done
+
+sum_node() { # node's test runner, spec on the terminal, counts from its summary
+  local log; log=$(mktemp)
+  node $relaxed --test --test-concurrency=1 --test-reporter=spec "$@" 2>&1 | tee "$log"
+  local p f s c
+  p=$(sed -nE 's/^ℹ pass ([0-9]+)/\1/p' "$log" | tail -1); f=$(sed -nE 's/^ℹ fail ([0-9]+)/\1/p' "$log" | tail -1)
+  s=$(sed -nE 's/^ℹ (skipped|todo) ([0-9]+)/\2/p' "$log" | awk '{ n += $1 } END { print n + 0 }'); c=$(sed -nE 's/^ℹ cancelled ([0-9]+)/\1/p' "$log" | tail -1)
+  [ -n "$p" ] || { f=1; p=0; }
+  passed=$((passed + p)); failed=$((failed + ${f:-0} + ${c:-0})); skipped=$((skipped + s))
+  rm -f "$log"
+}
+sum_node tests/node/*.test.mjs
+sum_node tests/browser/*.test.mjs
+
+echo
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]

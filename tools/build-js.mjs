@@ -1,0 +1,27 @@
+// The JavaScript of dist/: bundles by esbuild, declarations by TypeScript from the JSDoc.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, existsSync, statSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { build } from 'esbuild';
+
+const id = /"(.*)"/.exec(readFileSync('build/build_id.h', 'utf8'))[1];
+const shared = { bundle: true, minify: true, target: 'es2022', legalComments: 'none', logLevel: 'warning', define: { QUERN_BUILD_ID: JSON.stringify(id) },
+  platform: 'neutral', external: ['node:*'] };
+mkdirSync('dist', { recursive: true });
+
+const stamp = 'build/js.id';
+const sources = readdirSync('web', { recursive: true }).filter((f) => !f.startsWith('demo')).map((f) => path.join('web', f));
+const newest = Math.max(...[...sources, 'tools/build-js.mjs', 'build/build_id.h'].map((f) => statSync(f).mtimeMs));
+if (!existsSync(stamp) || statSync(stamp).mtimeMs < newest || !existsSync('dist/index.js')) {
+  const classic = { ...shared, format: 'iife', define: { ...shared.define, 'import.meta.url': 'QUERN_SCRIPT_URL' } };
+  // where a classic script lies: known while it runs, not later
+  const here = 'var QUERN_SCRIPT_URL = (typeof document !== "undefined" && document.currentScript && document.currentScript.src) || self.location.href;';
+  await Promise.all([
+    build({ ...shared, format: 'esm', entryPoints: ['web/index.js', 'web/ort.js'], outdir: 'dist' }),
+    build({ ...shared, format: 'esm', entryPoints: ['web/worker/worker.js'], outfile: 'dist/worker.js' }),
+    build({ ...classic, banner: { js: here }, entryPoints: ['web/quern.js'], outfile: 'dist/quern.js' }),
+    build({ ...classic, banner: { js: here }, entryPoints: ['web/worker/worker.js'], outfile: 'dist/worker.classic.js' }),
+  ]);
+  execFileSync('node_modules/.bin/tsc', ['-p', 'web/tsconfig.json', '--noEmit', 'false', '--declaration', '--emitDeclarationOnly', '--outDir', 'dist/types'], { stdio: 'inherit' });
+  (await import('node:fs')).writeFileSync(stamp, id);
+}

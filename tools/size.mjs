@@ -1,0 +1,34 @@
+// Bytes on the wire (brotli 11) by part, against the budget of everything that a page loads before its model. Exits 1 above it.
+import { readFileSync, existsSync } from 'node:fs';
+import { brotliCompressSync, constants } from 'node:zlib';
+
+const BUDGET = 256 * 1024;
+const brotli = (bytes) => brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 24 } }).length;
+const row = (name, raw, wire) => console.log(name.padEnd(34), String(raw).padStart(9), String(wire).padStart(9));
+const size = (file) => { const bytes = readFileSync(file); return [bytes.length, brotli(bytes)]; };
+
+console.log('file'.padEnd(34), '    bytes', '   brotli');
+const sizes = {};
+for (const name of ['quern-simd.wasm', 'quern-relaxed.wasm', 'index.js', 'worker.js', 'ort.js', 'quern.js', 'worker.classic.js']) {
+  sizes[name] = size(`dist/${name}`);
+  row(name, ...sizes[name]);
+}
+
+// Where the code of the wasm comes from, by the linker's map: raw bytes of code and data, before Binaryen's optimizer.
+for (const variant of ['simd', 'relaxed']) {
+  const map = `build/${variant}/quern.map`;
+  if (!existsSync(map)) continue;
+  const parts = {};
+  for (const line of readFileSync(map, 'utf8').split('\n')) {
+    const m = /^\s*\S+\s+\S+\s+([0-9a-f]+)\s+(\S+):\(/.exec(line);
+    if (!m) continue;
+    const part = /xnnpack/.test(m[2]) ? 'XNNPACK' : (/src\/(\w+)\//.exec(m[2]) ?? [])[1] ?? 'library and exports';
+    parts[part] = (parts[part] ?? 0) + parseInt(m[1], 16);
+  }
+  console.log(`\n${variant}, linked bytes by part`);
+  for (const [part, bytes] of Object.entries(parts).sort((a, b) => b[1] - a[1])) row('  ' + part, bytes, '');
+}
+
+const worst = Math.max(sizes['quern-simd.wasm'][1], sizes['quern-relaxed.wasm'][1]) + sizes['index.js'][1] + sizes['worker.js'][1];
+console.log(`\na page loads one wasm, index.js and worker.js: ${worst} bytes of ${BUDGET}`);
+if (worst > BUDGET) { console.log('over the budget'); process.exit(1); }

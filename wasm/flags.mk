@@ -1,0 +1,76 @@
+# Every compiler and linker flag of the wasm builds, with its reason. VARIANT is simd or relaxed, each also with -threads.
+
+# -- compiling -------------------------------------------------------------------------------------------------------
+# simd: every browser since 2021. relaxed adds fused multiply-add and relaxed conversions (Chromium 114, Firefox 145, Node 22).
+ISA.simd    := -msimd128
+ISA.relaxed := -msimd128 -mrelaxed-simd
+# Threads need a shared memory and atomics; every object of the link must agree.
+ISA.threads := -pthread -DQN_THREADS=1
+
+WASM_COMMON := \
+  $(ISA.$(BASE)) $(if $(THREADS),$(ISA.threads)) \
+  -DNDEBUG \
+  -mnontrapping-fptoint \
+  -mbulk-memory \
+  -fno-math-errno \
+  -ffunction-sections -fdata-sections \
+  -fvisibility=hidden \
+  -fno-strict-aliasing
+# -mnontrapping-fptoint   a float that does not fit an integer saturates; the default instruction traps, and a trap kills the instance
+# -mbulk-memory           memcpy and memset are one instruction; every engine with SIMD has it
+# -fno-math-errno         sqrt, floor and others become instructions; nobody reads errno
+# -ffunction-sections …   the linker drops what nobody calls
+# -fno-strict-aliasing    untyped blocks hold every dtype in turn; costs nothing measurable
+# no -ffast-math anywhere: NaN, infinities and signed zeros are part of ONNX's results
+
+CORE_CFLAGS  := -std=c11 -Wall -Wextra -Werror -Isrc -Ideps/cjson $(EXTRA_CFLAGS)
+# Kernels are where the time goes; everything else runs once per node and is a download.
+KERNEL_OPT   := -O3
+CORE_OPT     := -Os
+
+XNN_DEFINES := -DXNN_LOG_LEVEL=0 -DFXDIV_USE_INLINE_ASSEMBLY=0 -DXNN_ENABLE_MEMOPT=1 -DXNN_ENABLE_GEMM_M_SPECIALIZATION=1 \
+  $(foreach f,CPUINFO ASSEMBLY SPARSE KLEIDIAI HVX VSX RISCV_VECTOR DWCONV_MULTIPASS ARM_FP16_SCALAR ARM_FP16_VECTOR ARM_BF16 \
+    ARM_DOTPROD ARM_I8MM ARM_SVE ARM_SME ARM_SME2 ARM_SVE2 AVX AVX2 AVXVNNI AVXVNNIINT8 AVX256SKX AVX256VNNI AVX256VNNIGFNI \
+    AVX512F AVX512SKX AVX512VBMI AVX512VNNI AVX512VNNIGFNI AVX512AMX AVX512FP16 AVX512BF16,-DXNN_ENABLE_$(f)=0)
+# XNN_LOG_LEVEL=0         no messages, so no printf; our own checks say what is wrong before XNNPACK is asked
+# MEMOPT, GEMM_M_SPECIALIZATION  in-place and short-batch variants, which cost no size
+# ENABLE_*=0              kernels for other machines, and sparse and multipass kernels that no path of ours reaches
+XNN_INCLUDES := -Iwasm/include -Ideps/xnnpack/include -Ideps/xnnpack/src -Ideps/pthreadpool/include -Ideps/fxdiv/include
+# wasm/include            an arm_neon.h, which two wasmsimd kernels include for nothing
+XNN_CFLAGS   := $(XNN_DEFINES) $(XNN_INCLUDES) -include math.h -w
+# -include math.h         with -mnontrapping-fptoint some kernels use lrintf without declaring it
+# -w                      warnings of code that is not ours
+XNN_UKERNEL_CFLAGS := -std=gnu99 -O3 -fno-fast-math
+XNN_OTHER_CFLAGS   := -std=gnu99 -Os
+XNN_CXXFLAGS       := -std=gnu++14 -Os -fno-exceptions -fno-rtti
+PTHREADPOOL_CFLAGS := -std=gnu11 -Os -w -Ideps/pthreadpool/include -Ideps/fxdiv/include -DFXDIV_USE_INLINE_ASSEMBLY=0 \
+  $(if $(THREADS),-DPTHREADPOOL_USE_FUTEX=1 -DPTHREADPOOL_USE_CPUINFO=0 -DPTHREADPOOL_USE_GCD=0 -DPTHREADPOOL_USE_EVENT=0 -DPTHREADPOOL_USE_CONDVAR=0)
+CJSON_CFLAGS       := -std=c99 -Os -w -DCJSON_HIDE_SYMBOLS -DCJSON_NESTING_LIMIT=64
+
+# -- linking ---------------------------------------------------------------------------------------------------------
+# The output is a .wasm alone: JavaScript instantiates it with a handful of imports, so there is no generated JavaScript to load,
+# no eval, and nothing that ties web/ to a version of Emscripten. wasm/imports.txt is the list, and the link fails on another.
+LINK_FLAGS := \
+  -O3 \
+  --no-entry \
+  -sSTANDALONE_WASM=1 \
+  -sFILESYSTEM=0 \
+  -sASSERTIONS=0 \
+  -sMALLOC=dlmalloc \
+  -sALLOW_MEMORY_GROWTH=1 \
+  -sMEMORY_GROWTH_GEOMETRIC_STEP=0 \
+  -sINITIAL_MEMORY=2MB \
+  -sMAXIMUM_MEMORY=4GB \
+  -sSTACK_SIZE=1MB \
+  -sSUPPORT_LONGJMP=0 \
+  -sERROR_ON_UNDEFINED_SYMBOLS=0 \
+  -sEXPORTED_FUNCTIONS=@$(EXPORTS) \
+  -Wl,--stack-first -Wl,--gc-sections -Wl,-Map=$(OUT)/quern.map
+# -O3                     Binaryen's optimizer after the linker; -Oz saves 1 % of the wire and costs speed in the kernels
+# --no-entry              a library: no main
+# STANDALONE_WASM         no JavaScript is written
+# dlmalloc                large models are a few big blocks; emmalloc is 2 KB smaller but walks lists under fragmentation
+# ALLOW_MEMORY_GROWTH …   a page pays for the model it loads; steps are exact, since a doubled heap is memory that never comes back
+# MAXIMUM_MEMORY          all that 32-bit pointers reach; JavaScript reads pointers unsigned
+# STACK_SIZE, stack-first the stack lies below the data, so running over it ends in a trap, not in silent damage
+# ERROR_ON_UNDEFINED…=0   the imports are checked against wasm/imports.txt instead, with a clearer sentence

@@ -1,0 +1,90 @@
+# Builds one variant: make -f wasm/wasm.mk VARIANT=simd EMCC=…
+# Compiles with the clang behind emcc (the Python in front of it costs more than the compiling), links with emcc.
+VARIANT ?= simd
+BASE    := $(VARIANT:-threads=)
+THREADS := $(filter %-threads,$(VARIANT))
+OUT     := build/$(VARIANT)
+DIST    ?= dist
+EXPORTS := $(OUT)/exports.txt
+EXPORTS_C ?= wasm/exports.c
+
+include wasm/flags.mk
+include $(OUT)/clang.mk
+
+rwildcard = $(foreach d,$(wildcard $(1)/*),$(call rwildcard,$(d),$(2)) $(filter $(2),$(d)))
+CORE_SRC ?= $(foreach d,base model graph kernel op xnn feature,$(call rwildcard,src/$(d),%.c)) $(wildcard src/quern.c)
+CORE_OBJ := $(CORE_SRC:%.c=$(OUT)/%.o)
+GLUE_OBJ := $(patsubst %.c,$(OUT)/glue/%.o,$(notdir $(EXPORTS_C)))
+XNN_SRC  := $(addprefix deps/xnnpack/,$(shell cat wasm/xnnpack-$(BASE).txt))
+XNN_OBJ  := $(patsubst deps/%,$(OUT)/deps/%.o,$(XNN_SRC)) $(OUT)/deps/xnnpack-reference-stubs.o
+PTP_SRC  := $(addprefix deps/pthreadpool/src/,$(if $(THREADS),portable-api.c memory.c fastpath.c pthreads.c legacy-api.c,shim.c legacy-api.c))
+PTP_OBJ  := $(patsubst deps/%,$(OUT)/deps/%.o,$(PTP_SRC))
+DEP_LIB  := $(OUT)/libdeps.a
+
+all: $(DIST)/quern-$(VARIANT).wasm
+core: $(OUT)/libquern.a $(DEP_LIB)
+.PHONY: all core
+.DELETE_ON_ERROR:
+
+# A changed flag or compiler rebuilds everything of the variant.
+$(OUT)/clang.mk: wasm/clang.sh $(EMCC_FILE)
+	@mkdir -p $(@D); wasm/clang.sh $(EMCC) > $@
+WASM_CC  := $(CLANG) $(CLANG_FLAGS) $(WASM_COMMON)
+FLAGS_ID := $(OUT)/flags.id
+$(shell mkdir -p $(OUT); echo '$(subst ','"'"',$(WASM_CC) $(CORE_CFLAGS) $(XNN_CFLAGS) $(LINK_FLAGS))' > $(FLAGS_ID).new; \
+  cmp -s $(FLAGS_ID).new $(FLAGS_ID) && rm $(FLAGS_ID).new || mv $(FLAGS_ID).new $(FLAGS_ID))
+
+$(OUT)/src/%.o: OPT = $(CORE_OPT)
+$(OUT)/src/kernel/%.o: OPT = $(KERNEL_OPT)
+$(OUT)/src/%.o: src/%.c $(FLAGS_ID)
+	@mkdir -p $(@D)
+	@echo "  $(VARIANT)  $<"
+	@$(WASM_CC) $(CORE_CFLAGS) $(if $(findstring src/xnn/,$<),$(XNN_INCLUDES) $(XNN_DEFINES)) $(OPT) -MMD -MP -c $< -o $@
+$(OUT)/glue/%.o: $(dir $(EXPORTS_C))%.c $(FLAGS_ID) build/build_id.h
+	@mkdir -p $(@D)
+	@$(WASM_CC) $(CORE_CFLAGS) $(CORE_OPT) -include build/build_id.h -MMD -MP -c $< -o $@
+
+# Pinned sources: no dependency files needed beyond the stamp of wasm/deps.sh.
+XNN_COLD := $(wildcard deps/xnnpack/src/*.c) $(foreach d,configs enums operators,deps/xnnpack/src/$(d)/%)
+$(OUT)/deps/xnnpack/%.c.o: deps/xnnpack/%.c $(FLAGS_ID) deps/stamp
+	@mkdir -p $(@D)
+	@$(WASM_CC) $(XNN_CFLAGS) $(if $(filter $(XNN_COLD),$<),$(XNN_OTHER_CFLAGS),$(XNN_UKERNEL_CFLAGS)) -c $< -o $@
+$(OUT)/deps/xnnpack/%.cc.o: deps/xnnpack/%.cc $(FLAGS_ID) deps/stamp
+	@mkdir -p $(@D)
+	@$(CLANG)++ $(CLANGXX_FLAGS) $(WASM_COMMON) $(XNN_CFLAGS) $(XNN_CXXFLAGS) -c $< -o $@
+$(OUT)/deps/xnnpack-reference-stubs.o: wasm/xnnpack-reference-stubs.c $(FLAGS_ID)
+	@mkdir -p $(@D); $(WASM_CC) $(XNN_OTHER_CFLAGS) -c $< -o $@
+$(OUT)/deps/pthreadpool/%.c.o: deps/pthreadpool/%.c $(FLAGS_ID) deps/stamp
+	@mkdir -p $(@D); $(WASM_CC) $(PTHREADPOOL_CFLAGS) -c $< -o $@
+$(OUT)/deps/cjson/cJSON.o: deps/cjson/cJSON.c $(FLAGS_ID) deps/stamp
+	@mkdir -p $(@D); $(WASM_CC) $(CJSON_CFLAGS) -c $< -o $@
+
+$(DEP_LIB): $(XNN_OBJ) $(PTP_OBJ) $(OUT)/deps/cjson/cJSON.o
+	@rm -f $@; $(AR) rcs $@ $^
+$(OUT)/libquern.a: $(CORE_OBJ)
+	@rm -f $@; $(AR) rcs $@ $^
+
+# The exported functions are those that wasm/exports.c defines, and malloc and free.
+$(EXPORTS): $(EXPORTS_C) tools/exports.sh
+	@mkdir -p $(@D); tools/exports.sh $< > $@
+
+$(DIST)/quern-$(VARIANT).wasm: $(CORE_OBJ) $(GLUE_OBJ) $(DEP_LIB) $(EXPORTS) wasm/imports.txt tools/wasm-imports.mjs
+	@mkdir -p $(@D)
+	@echo "  $(VARIANT)  link"
+	@$(EMCC) $(ISA.$(BASE)) $(if $(THREADS),-pthread) $(LINK_FLAGS) $(CORE_OBJ) $(GLUE_OBJ) $(DEP_LIB) -o $(OUT)/quern.wasm
+	@node tools/wasm-imports.mjs $(OUT)/quern.wasm wasm/imports.txt
+	@cp $(OUT)/quern.wasm $@
+
+# C tests for Node: build/<variant>/tests/test_x.cjs
+TEST_SRC := $(wildcard tests/c/test_*.c)
+tests: $(TEST_SRC:tests/c/%.c=$(OUT)/tests/%.cjs)
+.PHONY: tests
+$(OUT)/tests/%.o: tests/c/%.c $(FLAGS_ID)
+	@mkdir -p $(@D)
+	@$(WASM_CC) $(CORE_CFLAGS) -Itests/c $(XNN_INCLUDES) -UNDEBUG -O1 -MMD -MP -c $< -o $@
+$(OUT)/tests/%.cjs: $(OUT)/tests/%.o $(OUT)/libquern.a $(DEP_LIB)
+	@echo "  $(VARIANT)  $@"
+	@$(EMCC) $(ISA.$(BASE)) $(if $(THREADS),-pthread) -O1 -sENVIRONMENT=node -sNODERAWFS=1 -sEXIT_RUNTIME=1 -sALLOW_MEMORY_GROWTH=1 \
+	  -sMAXIMUM_MEMORY=4GB -sSTACK_SIZE=1MB $^ -o $@
+
+-include $(CORE_OBJ:.o=.d) $(GLUE_OBJ:.o=.d) $(wildcard $(OUT)/tests/*.d)
