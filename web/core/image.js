@@ -16,7 +16,7 @@ const isA = (name, value) => {
   return Boolean(Type) && value instanceof Type;
 };
 
-const TAINTED = 'the picture comes from another origin that does not share its pixels: load it with crossorigin="anonymous" from a server that sends Access-Control-Allow-Origin';
+export const TAINTED = 'the picture comes from another origin that does not share its pixels: load it with crossorigin="anonymous" from a server that sends Access-Control-Allow-Origin';
 
 /** @param {unknown} cause */
 const cannotRead = (cause) => (cause instanceof Error && cause.name === 'SecurityError'

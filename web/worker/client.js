@@ -1,6 +1,6 @@
 // A model in a worker, with the face of LocalModel.
 import { QuernError, abortable, errorFromData, messageOf, throwIfAborted } from '../core/errors.js';
-import { snapshotImage, transferOfImage } from '../core/image.js';
+import { TAINTED, snapshotImage, transferOfImage } from '../core/image.js';
 import { getModule, workerOption } from '../core/runtime.js';
 import { build } from '../core/version.js';
 import { buffersOf } from './protocol.js';
@@ -209,7 +209,13 @@ export class WorkerModel {
    */
   async predict(input, { meta = false, signal } = {}) {
     const image = await snapshotImage(input);
-    return this.#ask({ op: 'predict', id: 0, input: image, meta }, transferOfImage(image), signal);
+    try {
+      return await this.#ask({ op: 'predict', id: 0, input: image, meta }, transferOfImage(image), signal);
+    } catch (error) {
+      // a bitmap of foreign pixels is made, but not sent
+      const cause = /** @type {any} */ (error).cause;
+      throw cause?.name === 'DataCloneError' && image.kind === 'bitmap' ? new QuernError('bad-argument', TAINTED, { cause }) : error;
+    }
   }
 
   /** As of the last reply. @returns {Report} */
