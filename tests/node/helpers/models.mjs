@@ -72,6 +72,7 @@ export function seededInputs(file, ports) {
       if (/mask/.test(name)) return 1;
       if (/token_type|segment/.test(name) || type === 'bool') return Math.floor(2 * next());
       if (/^(uint|int)/.test(type)) return Math.floor(100 * next());
+      if (/image_with_alpha/.test(name)) return Math.floor(256 * next()); // bytes; near -1 … 1 the picture is black and all is rounding
       return 2 * next() - 1;
     };
     const values = Array.from({ length: count }, value);
