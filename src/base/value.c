@@ -7,11 +7,13 @@ qn_status qn_tensor_shape(qn_tensor *t, qn_dtype dtype, int rank, const int64_t 
     return qn_fail(err, QN_ERR_UNSUPPORTED, "a tensor of rank %d: at most %d dimensions are supported", rank, QN_MAX_RANK);
   char text[QN_SHAPE_TEXT];
   int64_t count = 1;
+  bool empty = false;
   for (int i = 0; i < rank; i++) {
     if (dims[i] < 0) return qn_fail(err, QN_ERR_SHAPE, "a negative dimension in shape %s", qn_shape_text(text, rank, dims));
-    if (__builtin_mul_overflow(count, dims[i], &count)) count = INT64_MAX;
-    if (dims[i] == 0) { count = 0; break; }
+    if (dims[i] == 0) empty = true;
+    else if (__builtin_mul_overflow(count, dims[i], &count)) count = INT64_MAX;
   }
+  if (empty) count = 0;
   size_t bytes;
   if (!qn_dtype_bytes(dtype, count, &bytes)) {
     if (qn_dtype_of(dtype)->bits == 0) return qn_fail(err, QN_ERR_TYPE, "a tensor of unknown element type %d", (int)dtype);

@@ -339,7 +339,8 @@ static qn_status evaluate_now(work *w, qn_step *s, ports *io, bool *done) {
     if (s->out[i]->kind != QN_KIND_TENSOR || s->out[i]->tensor.dtype == QN_STRING || qn_tensor_bytes(&s->out[i]->tensor) > KNOWN_LIMIT) return QN_OK;
   }
   for (int i = 0; i < s->n_out; i++) {
-    if (!s->out[i] || io->view_of[i] >= 0) continue;
+    if (!s->out[i]) continue;
+    if (io->view_of[i] >= 0) { s->out[i]->tensor.data = s->in[io->view_of[i]]->tensor.data; continue; }
     s->out[i]->tensor.data = qn_pool_alloc(&w->plan->pool, qn_tensor_bytes(&s->out[i]->tensor) + QN_SLACK);
     if (!s->out[i]->tensor.data) return no_memory(w);
     io->out[i]->known = true;

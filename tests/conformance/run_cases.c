@@ -1,5 +1,6 @@
 /* Runs ONNX test cases natively: run_cases [-q] DIR… where DIR holds model.onnx and test_data_set_<k>/{input,output}_<i>.pb.
  * Prints a line for each case that does not pass, then `N passed, N failed, N skipped`. */
+#define _POSIX_C_SOURCE 199309L
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
