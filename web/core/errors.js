@@ -1,5 +1,5 @@
 /**
- * The first nine come from the core (QN_STATUS_LIST in src/base/status.h, read from the wasm); the others are this layer's own.
+ * The first eight come from the core (QN_STATUS_LIST in src/base/status.h, read from the wasm); the others are this layer's own.
  * @typedef {'out-of-memory' | 'bad-model' | 'unsupported' | 'bad-type' | 'bad-shape' | 'bad-argument' | 'out-of-range' | 'bad-state'
  *   | 'network' | 'aborted' | 'unavailable' | 'internal'} QuernErrorCode
  */
