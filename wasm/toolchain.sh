@@ -65,6 +65,8 @@ C
 for t in emcc em++ emar emranlib; do
   printf '#!/bin/sh\nEM_CONFIG="%s/emscripten.config" exec "%s/root/usr/share/emscripten/%s" "$@"\n' "$R" "$R" "$t" > "$R/bin/$t"; chmod +x "$R/bin/$t"
 done
+# Emscripten's scripts are CommonJS; a package.json above that says "module" would have Node read them as modules.
+echo '{ "type": "commonjs" }' > "$R/package.json"
 rm -rf "$R/debs" "$R/apt"
 "$R/bin/emcc" --version | head -1
 touch "$R/complete"
