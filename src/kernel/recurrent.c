@@ -1,76 +1,113 @@
 #include "kernel/recurrent.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/memory.h"
+#include "kernel/gemm.h"
+#include "kernel/vmath.h"
 
-enum { BLOCK_ROWS = 192 };
-
-/* Time steps that are projected together. */
-static int64_t block_of(const qn_recurrent *k) {
-  int64_t steps = k->batch > 0 ? BLOCK_ROWS / k->batch : BLOCK_ROWS;
-  steps = steps < 1 ? 1 : steps;
-  return steps < k->steps ? steps : k->steps;
+/* c [M, N] = a [M, K] · weights + bias [N] */
+static void product_f32(int64_t m, int64_t n, int64_t k, const float *a, const float *packed, const float *bias, float *c) {
+  qn_gemm(m, n, k, a, k, packed, c, n, &(qn_epilogue){bias, -INFINITY, INFINITY});
+}
+/* weights [N, K] */
+static void product_f64(int64_t m, int64_t n, int64_t k, const double *a, const double *weights, const double *bias, double *c) {
+  qn_matmul_plain(QN_DOUBLE, m, n, k, a, k, 1, weights, 1, k, c);
+  for (int64_t i = 0; bias && i < m; i++)
+    for (int64_t j = 0; j < n; j++) c[i * n + j] += bias[j];
 }
 
-static size_t packed(int64_t depth, int64_t columns) { return depth && columns ? qn_gemm_packed_count(depth, columns, sizeof(float)) : 1; }
+static double sigmoid_f64(double x) {
+  double e = exp(-fabs(x));
+  return (x < 0 ? e : 1) / (1 + e);
+}
+static double at_least_f64(double x, double low) { return x < low ? low : x; }
+static double at_most_f64(double x, double high) { return x > high ? high : x; }
 
-size_t qn_recurrent_w_count(const qn_recurrent *k) { return packed(k->inputs, k->gates * k->hidden); }
+#define REAL float
+#define NAMED(name) name##_f32
+#define SIGMOID qn_sigmoid_f32
+#define TANH qn_tanh_f32
+#define EXP qn_exp_f32
+#define EXPM1 qn_expm1_f32
+#define LOG1P qn_log1p_f32
+#define ABS qn_abs_f32
+#define AT_LEAST qn_at_least
+#define AT_MOST qn_at_most
+#include "kernel/recurrent_body.h"
 
-size_t qn_recurrent_r_count(const qn_recurrent *k) {
-  size_t total;
-  if (k->cell != QN_GRU) return packed(k->hidden, k->gates * k->hidden);
-  size_t two = packed(k->hidden, 2 * k->hidden), one = packed(k->hidden, k->hidden);
-  return two && one && qn_size_add(two, one, &total) && total <= SIZE_MAX / sizeof(float) ? total : 0;
+#define REAL double
+#define NAMED(name) name##_f64
+#define SIGMOID sigmoid_f64
+#define TANH tanh
+#define EXP exp
+#define EXPM1 expm1
+#define LOG1P log1p
+#define ABS fabs
+#define AT_LEAST at_least_f64
+#define AT_MOST at_most_f64
+#include "kernel/recurrent_body.h"
+
+/* One direction. A GRU's candidate is packed by itself, as its product is made after the reset. */
+static size_t hidden_count(qn_cell cell, int64_t hidden, size_t *first) {
+  size_t sum, last = 0;
+  if (hidden > INT64_MAX / 4) return 0;
+  *first = qn_gemm_packed_count(hidden, cell == QN_CELL_GRU ? 2 * hidden : qn_cell_gates(cell) * hidden, sizeof(float));
+  if (cell == QN_CELL_GRU && (last = qn_gemm_packed_count(hidden, hidden, sizeof(float))) == 0) return 0;
+  return *first && qn_size_add(*first, last, &sum) ? sum : 0;
+}
+static size_t input_count(qn_cell cell, int64_t inputs, int64_t hidden) {
+  return hidden > INT64_MAX / 4 ? 0 : qn_gemm_packed_count(inputs, qn_cell_gates(cell) * hidden, sizeof(float));
+}
+static size_t floats(size_t each, int directions) {
+  size_t count, bytes;
+  return qn_size_mul(each, (size_t)directions, &count) && qn_size_mul(count, sizeof(float), &bytes) ? count : 0;
 }
 
-/* Where GRU's weights for the hidden gate begin. */
-static size_t gate_offset_f32(const qn_recurrent *k) { return packed(k->hidden, 2 * k->hidden); }
-static size_t gate_offset_f64(const qn_recurrent *k) { return (size_t)(2 * k->hidden * k->hidden); }
-
-void qn_recurrent_pack(const qn_recurrent *k, const float *w, const float *r, float *packed_w, float *packed_r) {
-  int64_t n = k->hidden;
-  qn_gemm_pack(k->inputs, k->gates * n, w, 1, k->inputs, packed_w);
-  qn_gemm_pack(n, k->cell == QN_GRU ? 2 * n : k->gates * n, r, 1, n, packed_r);
-  if (k->cell == QN_GRU) qn_gemm_pack(n, n, r + 2 * n * n, 1, n, packed_r + gate_offset_f32(k));
+size_t qn_recurrent_input_count(qn_cell cell, int directions, int64_t inputs, int64_t hidden) {
+  return floats(input_count(cell, inputs, hidden), directions);
+}
+size_t qn_recurrent_hidden_count(qn_cell cell, int directions, int64_t hidden) {
+  size_t first;
+  return floats(hidden_count(cell, hidden, &first), directions);
 }
 
-size_t qn_recurrent_room(const qn_recurrent *k) {
-  size_t width = (size_t)(k->gates * k->hidden), rows, sums, all, states;
-  /* sums [block·batch, width], hr [batch, width], bias [width], h and c [batch, hidden], two rows */
-  if (!qn_size_mul((size_t)block_of(k) + 1, (size_t)k->batch, &rows) || !qn_size_mul(rows + 1, width, &sums) ||
-      !qn_size_mul(2 * (size_t)k->batch + 2, (size_t)k->hidden, &states) || !qn_size_add(sums, states, &all) || all > SIZE_MAX / 16)
-    return 0;
-  return all + QN_ALIGN;
+void qn_recurrent_pack_input(qn_cell cell, int directions, int64_t inputs, int64_t hidden, const float *w, float *packed) {
+  const int64_t rows = qn_cell_gates(cell) * hidden;
+  const size_t each = input_count(cell, inputs, hidden);
+  for (int k = 0; k < directions; k++) qn_gemm_pack(inputs, rows, w + k * rows * inputs, 1, inputs, packed + (size_t)k * each);
+}
+void qn_recurrent_pack_hidden(qn_cell cell, int directions, int64_t hidden, const float *r, float *packed) {
+  const int64_t rows = qn_cell_gates(cell) * hidden, early = cell == QN_CELL_GRU ? 2 * hidden : rows;
+  size_t first, each = hidden_count(cell, hidden, &first);
+  for (int k = 0; k < directions; k++, r += rows * hidden, packed += each) {
+    qn_gemm_pack(hidden, early, r, 1, hidden, packed);
+    if (early < rows) qn_gemm_pack(hidden, rows - early, r + early * hidden, 1, hidden, packed + first);
+  }
 }
 
-static void product_f32(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, float *c, int64_t ldc, const float *bias) {
-  qn_epilogue e = {bias, -INFINITY, INFINITY};
-  qn_gemm(m, n, k, a, lda, b, c, ldc, &e);
+size_t qn_recurrent_room(const qn_recurrent *p) {
+  /* (T + 1)·B·G·H products, 3·B·H of state and work, G·H of bias: at most (T + 5)·(B + 1)·G·H */
+  size_t count, bytes;
+  if ((uint64_t)p->steps > SIZE_MAX - 5 || (uint64_t)p->batch >= SIZE_MAX || (uint64_t)p->hidden > SIZE_MAX / 4) return 0;
+  size_t rows = (size_t)qn_cell_gates(p->cell) * (size_t)p->hidden;
+  if (!qn_size_mul((size_t)p->steps + 5, (size_t)p->batch + 1, &count) || !qn_size_mul(count, rows, &count) || !qn_size_mul(count, sizeof(double), &bytes)) return 0;
+  return ((size_t)p->steps + 1) * (size_t)p->batch * rows + 3 * (size_t)p->batch * (size_t)p->hidden + rows;
 }
 
-static void product_f64(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda, const double *b, double *c, int64_t ldc, const double *bias) {
-  for (int64_t i = 0; i < m; i++)
-    for (int64_t j = 0; j < n; j++) {
-      double sum = bias ? bias[j] : 0;
-      for (int64_t l = 0; l < k; l++) sum += a[i * lda + l] * b[j * k + l];
-      c[i * ldc + j] = sum;
+void qn_recurrent_run(const qn_recurrent *p, const qn_recurrent_data *d) {
+  const int64_t rows = qn_cell_gates(p->cell) * p->hidden;
+  const size_t y_count = (size_t)(p->steps * p->directions * p->batch * p->hidden);
+  if (d->y && d->lengths) memset(d->y, 0, y_count * (p->dtype == QN_DOUBLE ? sizeof(double) : sizeof(float)));
+  for (int k = 0; k < p->directions; k++) {
+    if (p->dtype == QN_DOUBLE) {
+      const double *r = (const double *)d->r + k * rows * p->hidden;
+      direction_f64(p, d, k, (const double *)d->w + k * rows * p->inputs, r, r + 2 * p->hidden * p->hidden);
+    } else {
+      size_t first, each = hidden_count(p->cell, p->hidden, &first);
+      const float *r = (const float *)d->r + (size_t)k * each;
+      direction_f32(p, d, k, (const float *)d->w + (size_t)k * input_count(p->cell, p->inputs, p->hidden), r, r + first);
     }
-}
-
-#define T float
-#define TYPE QN_FLOAT
-#define NAME(x) x##_f32
-#include "kernel/recurrent_body.h"
-#undef T
-#undef TYPE
-#undef NAME
-#define T double
-#define TYPE QN_DOUBLE
-#define NAME(x) x##_f64
-#include "kernel/recurrent_body.h"
-
-void qn_recurrent_run(const qn_recurrent *k, const qn_recurrent_pass *p, const void *x, void *scratch) {
-  if (k->dtype == QN_DOUBLE) run_f64(k, p, x, scratch);
-  else run_f32(k, p, x, scratch);
+  }
 }

@@ -1,121 +1,172 @@
-/* The body of recurrent.c for element type T; included once a type. */
-static void NAME(apply)(const qn_activation *f, T *x, int64_t n, float clip) {
-  if (clip < INFINITY)
-    for (int64_t i = 0; i < n; i++) x[i] = x[i] < (T)-clip ? (T)-clip : x[i] > (T)clip ? (T)clip : x[i];
-  if (f->pre != 1.0f)
-    for (int64_t i = 0; i < n; i++) x[i] *= (T)f->pre;
-  qn_unary_run(f->f, TYPE, x, x, (size_t)n, f->a, f->b);
-  if (f->scale != 1.0f || f->shift != 0.0f)
-    for (int64_t i = 0; i < n; i++) x[i] = x[i] * (T)f->scale + (T)f->shift;
-}
+/* The recurrence for one element type: recurrent.c includes this with REAL, NAMED(), the scalar functions SIGMOID() … and
+ * NAMED(product) defined. Pointers to gates are [G, H] of one row of the batch. */
 
-/* g: the gates' sums [gates·hidden], overwritten; each function leaves the new state in h (and c). */
-static void NAME(rnn)(const qn_recurrent *k, const qn_recurrent_pass *p, T *g, T *h) {
-  NAME(apply)(&p->act[0], g, k->hidden, k->clip);
-  for (int64_t i = 0; i < k->hidden; i++) h[i] = g[i];
-}
-
-static void NAME(lstm)(const qn_recurrent *k, const qn_recurrent_pass *p, T *g, T *h, T *c) {
-  int64_t n = k->hidden;
-  const T *peep = p->peepholes;
-  T *in = g, *out = g + n, *forget = g + 2 * n, *cell = g + 3 * n;
-  for (int64_t i = 0; peep && i < n; i++) {
-    in[i] += peep[i] * c[i];
-    forget[i] += peep[2 * n + i] * c[i];
+static void NAMED(activate)(qn_activation a, int64_t n, REAL *v) {
+  const REAL alpha = (REAL)a.alpha, beta = (REAL)a.beta;
+#define EACH(expression)                 \
+  do {                                   \
+    QN_SIMD for (int64_t i = 0; i < n; i++) { \
+      REAL x = v[i];                     \
+      v[i] = expression;                 \
+    }                                    \
+  } while (0)
+  switch (a.kind) {
+    case QN_ACT_SIGMOID: EACH(SIGMOID(x)); break;
+    case QN_ACT_TANH: EACH(TANH(x)); break;
+    case QN_ACT_RELU: EACH(x < 0 ? 0 : x); break;
+    case QN_ACT_AFFINE: EACH(alpha * x + beta); break;
+    case QN_ACT_LEAKY_RELU: EACH(x < 0 ? alpha * x : x); break;
+    case QN_ACT_THRESHOLDED_RELU: EACH(x < alpha ? 0 : x); break;
+    case QN_ACT_SCALED_TANH: EACH(alpha * TANH(beta * x)); break;
+    case QN_ACT_HARD_SIGMOID: EACH(AT_LEAST(AT_MOST(alpha * x + beta, 1), 0)); break;
+    case QN_ACT_ELU: EACH(x < 0 ? alpha * EXPM1(x) : x); break;
+    case QN_ACT_SOFTSIGN: EACH(x / (1 + ABS(x))); break;
+    case QN_ACT_SOFTPLUS: EACH(AT_LEAST(x, 0) + LOG1P(EXP(-ABS(x)))); break;
+    case QN_ACT_COUNT: break;
   }
-  NAME(apply)(&p->act[0], in, n, k->clip);
-  if (k->couple)
-    for (int64_t i = 0; i < n; i++) forget[i] = 1 - in[i];
-  else
-    NAME(apply)(&p->act[0], forget, n, k->clip);
-  NAME(apply)(&p->act[1], cell, n, k->clip);
-  for (int64_t i = 0; i < n; i++) h[i] = c[i] = forget[i] * c[i] + in[i] * cell[i];
-  for (int64_t i = 0; peep && i < n; i++) out[i] += peep[n + i] * c[i];
-  NAME(apply)(&p->act[0], out, n, k->clip);
-  NAME(apply)(&p->act[2], h, n, INFINITY);
-  for (int64_t i = 0; i < n; i++) h[i] *= out[i];
+#undef EACH
 }
 
-/* The hidden gate: hr is the state's part of it when reset comes after the product. */
-static void NAME(gru)(const qn_recurrent *k, const qn_recurrent_pass *p, T *g, T *h, const T *hr, T *reset_h) {
-  int64_t n = k->hidden;
-  T *z = g, *r = g + n, *candidate = g + 2 * n;
-  const T *bias = p->bias ? (const T *)p->bias + 5 * n : NULL;
-  if (k->reset_after)
-    for (int64_t i = 0; i < n; i++) candidate[i] += r[i] * (hr[i] + (bias ? bias[i] : 0));
-  else {
-    for (int64_t i = 0; i < n; i++) reset_h[i] = r[i] * h[i];
-    NAME(product)(1, n, n, reset_h, n, (const T *)p->r + NAME(gate_offset)(k), reset_h + n, n, NULL);
-    for (int64_t i = 0; i < n; i++) candidate[i] += reset_h[n + i];
-  }
-  NAME(apply)(&p->act[1], candidate, n, k->clip);
-  for (int64_t i = 0; i < n; i++) h[i] = (1 - z[i]) * candidate[i] + z[i] * h[i];
+static void NAMED(clip)(float limit, int64_t n, REAL *v) {
+  const REAL high = (REAL)limit;
+  if (limit == INFINITY) return;
+  QN_SIMD for (int64_t i = 0; i < n; i++) v[i] = AT_LEAST(AT_MOST(v[i], high), -high);
 }
 
-/* Time steps [t0, t0 + n) of all sequences through W, into rows [n][batch][gates·hidden]. */
-static void NAME(project)(const qn_recurrent *k, const qn_recurrent_pass *p, const T *x, int64_t t0, int64_t n, const T *bias, T *out) {
-  int64_t width = k->gates * k->hidden;
-  const T *from = x + t0 * k->x_time * k->inputs;
-  if (k->x_batch == 1) {
-    NAME(product)(n * k->batch, width, k->inputs, from, k->inputs, p->w, out, width, bias);
-    return;
-  }
-  for (int64_t b = 0; b < k->batch; b++)
-    NAME(product)(n, width, k->inputs, from + b * k->x_batch * k->inputs, k->x_time * k->inputs, p->w, out + b * width, k->batch * width, bias);
+static void NAMED(add)(int64_t n, const REAL *x, REAL *v) {
+  QN_SIMD for (int64_t i = 0; i < n; i++) v[i] += x[i];
+}
+static void NAMED(add_product)(int64_t n, const REAL *x, const REAL *y, REAL *v) {
+  QN_SIMD for (int64_t i = 0; i < n; i++) v[i] += x[i] * y[i];
 }
 
-static void NAME(step)(const qn_recurrent *k, const qn_recurrent_pass *p, int64_t t, T *sums, T *h, T *c, T *hr, T *reset_h) {
-  int64_t n = k->hidden, width = k->gates * n;
-  if (k->cell == QN_GRU) { /* update and reset gates; the hidden gate too when its product does not wait for the reset */
-    NAME(product)(k->batch, 2 * n, n, h, n, p->r, hr, width, NULL);
-    if (k->reset_after) NAME(product)(k->batch, n, n, h, n, (const T *)p->r + NAME(gate_offset)(k), hr + 2 * n, width, NULL);
+/* v: the recurrent products; h, c: the row's state, updated. */
+static void NAMED(rnn_row)(const qn_recurrent *p, const qn_activation *act, const REAL *x, REAL *v, REAL *h) {
+  NAMED(add)(p->hidden, x, v);
+  NAMED(clip)(p->clip, p->hidden, v);
+  NAMED(activate)(act[0], p->hidden, v);
+  memcpy(h, v, (size_t)p->hidden * sizeof(REAL));
+}
+
+/* Gates i, o, f, c. turned: [H] of working memory. */
+static void NAMED(lstm_row)(const qn_recurrent *p, const qn_activation *act, const REAL *x, const REAL *peephole, REAL *v, REAL *h,
+                            REAL *c, REAL *turned) {
+  const int64_t n = p->hidden;
+  REAL *in = v, *out = v + n, *forget = v + 2 * n, *cell = v + 3 * n;
+  NAMED(add)(4 * n, x, v);
+  if (peephole) {
+    NAMED(add_product)(n, peephole, c, in);
+    NAMED(add_product)(n, peephole + 2 * n, c, forget);
+    NAMED(clip)(p->clip, n, in);
+    NAMED(clip)(p->clip, 2 * n, forget);
+    NAMED(activate)(act[0], n, in);
+    NAMED(activate)(act[0], n, forget);
   } else {
-    NAME(product)(k->batch, width, n, h, n, p->r, hr, width, NULL);
+    NAMED(clip)(p->clip, 4 * n, v);
+    NAMED(activate)(act[0], 3 * n, v);
   }
-  for (int64_t b = 0; b < k->batch; b++) {
-    T *g = sums + b * width, *add = hr + b * width, *y = p->y ? (T *)p->y + (t * k->y_time + b * k->y_batch) * n : NULL;
-    if (p->lengths && t >= p->lengths[b]) {
-      for (int64_t i = 0; y && i < n; i++) y[i] = 0;
-      continue;
+  NAMED(activate)(act[1], n, cell);
+  if (p->input_forget)
+    QN_SIMD for (int64_t i = 0; i < n; i++) forget[i] = 1 - in[i];
+  QN_SIMD for (int64_t i = 0; i < n; i++) turned[i] = c[i] = forget[i] * c[i] + in[i] * cell[i];
+  if (peephole) { /* the output gate looks at the new cell */
+    NAMED(add_product)(n, peephole + n, c, out);
+    NAMED(clip)(p->clip, n, out);
+    NAMED(activate)(act[0], n, out);
+  }
+  NAMED(activate)(act[2], n, turned);
+  QN_SIMD for (int64_t i = 0; i < n; i++) h[i] = out[i] * turned[i];
+}
+
+/* Gates z, r of a GRU; reset: [H], the reset state, which the candidate's weights are applied to. */
+static void NAMED(gru_gates)(const qn_recurrent *p, const qn_activation *act, const REAL *x, REAL *v, const REAL *h, REAL *reset) {
+  const int64_t n = p->hidden;
+  const REAL *r = v + n;
+  NAMED(add)(2 * n, x, v);
+  NAMED(clip)(p->clip, 2 * n, v);
+  NAMED(activate)(act[0], 2 * n, v);
+  QN_SIMD for (int64_t i = 0; i < n; i++) reset[i] = r[i] * h[i];
+}
+
+/* x: the candidate's part of the input products; v: gates z, r; candidate: [H], its recurrent product. */
+static void NAMED(gru_row)(const qn_recurrent *p, const qn_activation *act, const REAL *x, const REAL *v, REAL *candidate, REAL *h) {
+  const int64_t n = p->hidden;
+  const REAL *z = v, *r = v + n;
+  if (p->linear_before_reset)
+    QN_SIMD for (int64_t i = 0; i < n; i++) candidate[i] = x[i] + r[i] * candidate[i];
+  else
+    NAMED(add)(n, x, candidate);
+  NAMED(clip)(p->clip, n, candidate);
+  NAMED(activate)(act[1], n, candidate);
+  QN_SIMD for (int64_t i = 0; i < n; i++) h[i] = (1 - z[i]) * candidate[i] + z[i] * h[i];
+}
+
+/* Where a direction's rows are: index (b, direction) of [D, B, H] or [B, D, H], in elements. */
+static int64_t NAMED(state_at)(const qn_recurrent *p, int direction, int64_t b) {
+  return (p->batch_first ? b * p->directions + direction : direction * p->batch + b) * p->hidden;
+}
+
+static void NAMED(direction)(const qn_recurrent *p, const qn_recurrent_data *d, int k, const REAL *w, const REAL *r, const REAL *r_candidate) {
+  const int64_t n = p->hidden, batch = p->batch, steps = p->steps, gates = qn_cell_gates(p->cell), all = gates * n;
+  const bool gru = p->cell == QN_CELL_GRU, lstm = p->cell == QN_CELL_LSTM, backward = p->backward || k == 1;
+  const int64_t products = gru ? 2 * n : all; /* columns of the first recurrent product */
+  const REAL *late = NULL, *peephole = d->peephole ? (const REAL *)d->peephole + k * 3 * n : NULL;
+  REAL *at = d->work;
+  REAL *projected = at, *v = projected + steps * batch * all, *candidate = v + batch * products, *h = v + batch * all,
+       *c = h + batch * n, *extra = c + batch * n, *bias = extra + batch * n;
+  if (d->bias) {
+    const REAL *wb = (const REAL *)d->bias + k * 2 * all, *rb = wb + all;
+    /* linear_before_reset: the recurrent bias of the candidate is reset along with its product */
+    int64_t both = gru && p->linear_before_reset ? 2 * n : all;
+    for (int64_t i = 0; i < all; i++) bias[i] = i < both ? wb[i] + rb[i] : wb[i];
+    if (both < all) late = rb + both;
+  }
+  NAMED(product)(steps * batch, all, p->inputs, d->x, w, d->bias ? bias : NULL, projected);
+  int64_t longest = d->lengths ? 0 : steps;
+  for (int64_t b = 0; b < batch; b++) {
+    int64_t from = NAMED(state_at)(p, k, b);
+    if (d->lengths && d->lengths[b] > longest) longest = d->lengths[b];
+    if (d->h0) memcpy(h + b * n, (const REAL *)d->h0 + from, (size_t)n * sizeof(REAL));
+    else memset(h + b * n, 0, (size_t)n * sizeof(REAL));
+    if (lstm && d->c0) memcpy(c + b * n, (const REAL *)d->c0 + from, (size_t)n * sizeof(REAL));
+    else memset(c + b * n, 0, (size_t)n * sizeof(REAL));
+  }
+#define INPUT_ROW (projected + (p->batch_first ? b * steps + t : t * batch + b) * all)
+#define EACH_ROW                                                                        \
+  for (int64_t b = 0, length, t; b < batch; b++)                                        \
+    if (length = d->lengths ? d->lengths[b] : steps, t = backward ? length - 1 - step : step, step < length)
+  for (int64_t step = 0; step < longest; step++) {
+    NAMED(product)(batch, products, n, h, r, NULL, v);
+    if (gru) {
+      EACH_ROW NAMED(gru_gates)(p, p->act[k], INPUT_ROW, v + b * products, h + b * n, extra + b * n);
+      NAMED(product)(batch, n, n, p->linear_before_reset ? h : extra, r_candidate, late, candidate);
     }
-    for (int64_t i = 0, end = k->cell == QN_GRU ? 2 * n : width; i < end; i++) g[i] += add[i];
-    if (k->cell == QN_GRU) {
-      NAME(apply)(&p->act[0], g, 2 * n, k->clip);
-      NAME(gru)(k, p, g, h + b * n, add + 2 * n, reset_h);
-    } else if (k->cell == QN_LSTM) {
-      NAME(lstm)(k, p, g, h + b * n, c + b * n);
-    } else {
-      NAME(rnn)(k, p, g, h + b * n);
+    EACH_ROW {
+      const REAL *x = INPUT_ROW;
+      if (gru) NAMED(gru_row)(p, p->act[k], x + 2 * n, v + b * products, candidate + b * n, h + b * n);
+      else if (lstm) NAMED(lstm_row)(p, p->act[k], x, peephole, v + b * all, h + b * n, c + b * n, extra + b * n);
+      else NAMED(rnn_row)(p, p->act[k], x, v + b * all, h + b * n);
+      if (!d->y) continue;
+      int64_t row = p->batch_first ? (b * steps + t) * p->directions + k : (t * p->directions + k) * batch + b;
+      memcpy((REAL *)d->y + row * n, h + b * n, (size_t)n * sizeof(REAL));
     }
-    for (int64_t i = 0; y && i < n; i++) y[i] = h[b * n + i];
+  }
+#undef EACH_ROW
+#undef INPUT_ROW
+  for (int64_t b = 0; b < batch; b++) {
+    int64_t to = NAMED(state_at)(p, k, b);
+    if (d->y_h) memcpy((REAL *)d->y_h + to, h + b * n, (size_t)n * sizeof(REAL));
+    if (d->y_c) memcpy((REAL *)d->y_c + to, c + b * n, (size_t)n * sizeof(REAL));
   }
 }
 
-static void NAME(run)(const qn_recurrent *k, const qn_recurrent_pass *p, const T *x, T *scratch) {
-  int64_t n = k->hidden, width = k->gates * n, block = block_of(k);
-  T *bias = scratch, *h = bias + width, *c = h + k->batch * n, *reset_h = c + k->batch * n, *hr = reset_h + 2 * n, *sums = hr + k->batch * width;
-  for (int64_t i = 0; i < width; i++) {
-    const T *both = p->bias;
-    bool apart = k->cell == QN_GRU && k->reset_after && i >= 2 * n;
-    bias[i] = both ? both[i] + (apart ? 0 : both[width + i]) : 0;
-  }
-  for (int64_t b = 0; b < k->batch; b++)
-    for (int64_t i = 0; i < n; i++) {
-      h[b * n + i] = p->h0 ? ((const T *)p->h0)[b * k->state_batch * n + i] : 0;
-      c[b * n + i] = p->c0 ? ((const T *)p->c0)[b * k->state_batch * n + i] : 0;
-    }
-  for (int64_t done = 0; done < k->steps; done += block) {
-    int64_t count = k->steps - done < block ? k->steps - done : block;
-    int64_t first = p->reverse ? k->steps - done - count : done;
-    NAME(project)(k, p, x, first, count, bias, sums);
-    for (int64_t i = 0; i < count; i++) {
-      int64_t at = p->reverse ? count - 1 - i : i;
-      NAME(step)(k, p, first + at, sums + at * k->batch * width, h, c, hr, reset_h);
-    }
-  }
-  for (int64_t b = 0; b < k->batch; b++)
-    for (int64_t i = 0; i < n; i++) {
-      ((T *)p->h)[b * k->state_batch * n + i] = h[b * n + i];
-      if (p->c) ((T *)p->c)[b * k->state_batch * n + i] = c[b * n + i];
-    }
-}
+#undef REAL
+#undef NAMED
+#undef SIGMOID
+#undef TANH
+#undef EXP
+#undef EXPM1
+#undef LOG1P
+#undef ABS
+#undef AT_LEAST
+#undef AT_MOST
