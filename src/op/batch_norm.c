@@ -9,17 +9,29 @@ static int64_t channels_of(const qn_step *s, const qn_tensor *x) {
   return x->rank < 2 ? 1 : x->dims[s->channels_last && x->rank >= 3 ? x->rank - 1 : 1];
 }
 
+/* Up to opset 8 spatial = 0 gives each point of each channel parameters of its own. */
+static bool per_point(const qn_step *s) { return s->opset < 9 && qn_attr_int(s, "spatial", 1) == 0; }
+
+static int64_t groups_of(const qn_step *s, const qn_tensor *x) {
+  int64_t n = 1;
+  if (!per_point(s)) return channels_of(s, x);
+  for (int d = 1; d < x->rank; d++) n *= x->dims[d];
+  return n;
+}
+
 static qn_status plan(qn_step *s) {
   const qn_tensor *x = qn_in(s, 0);
   for (int i = 0; i < 5; i++) {
     QN_TRY(qn_check_type(s, i, QN_FLOATS));
-    if (i && (qn_in(s, i)->rank != 1 || qn_in(s, i)->count != channels_of(s, x)))
-      return qn_step_fail(s, QN_ERR_SHAPE, "input %d has %lld elements for %lld channels", i, (long long)qn_in(s, i)->count, (long long)channels_of(s, x));
+    if (i && ((qn_in(s, i)->rank != 1 && !per_point(s)) || qn_in(s, i)->count != groups_of(s, x)))
+      return qn_step_fail(s, QN_ERR_SHAPE, "input %d has %lld elements for %lld channels", i, (long long)qn_in(s, i)->count, (long long)groups_of(s, x));
   }
   QN_TRY(qn_out_like(s, 0, x));
   for (int i = 1; i < s->n_out; i++) QN_TRY(qn_out_like(s, i, qn_in(s, i < 3 ? i + 2 : i)));
-  s->scratch_size = (size_t)channels_of(s, x) * 2 * sizeof(double);
-  return QN_OK;
+  if (per_point(s) && training(s)) return qn_step_fail(s, QN_ERR_UNSUPPORTED, "training with spatial = 0");
+  qn_room r = {0};
+  qn_room_take(&r, (size_t)groups_of(s, x), 2 * sizeof(double));
+  return qn_room_done(s, &r);
 }
 
 static double at(const qn_tensor *t, int64_t i) {
@@ -55,8 +67,9 @@ static qn_status run(qn_step *s) {
   int64_t points = 1;
   for (int d = 2; d < x->rank; d++) points *= x->dims[last ? d - 1 : d];
   double epsilon = qn_attr_float(s, "epsilon", 1e-5f), momentum = qn_attr_float(s, "momentum", 0.9f);
-  double *factor = s->scratch, *shift = factor + channels;
-  for (int64_t c = 0; c < channels; c++) {
+  int64_t groups = groups_of(s, x);
+  double *factor = s->scratch, *shift = factor + groups;
+  for (int64_t c = 0; c < groups; c++) {
     double mean = at(qn_in(s, 3), c), variance = at(qn_in(s, 4), c);
     if (training(s)) {
       double old_mean = mean, old_variance = variance;
@@ -66,6 +79,13 @@ static qn_status run(qn_step *s) {
     }
     factor[c] = at(qn_in(s, 1), c) / sqrt(variance + epsilon);
     shift[c] = at(qn_in(s, 2), c) - mean * factor[c];
+  }
+  if (per_point(s)) {
+    for (int64_t i = 0; i < x->count; i++) {
+      int64_t g = last ? i % channels * points + i / channels % points : i % groups;
+      put(y, i, at(x, i) * factor[g] + shift[g]);
+    }
+    return QN_OK;
   }
   int64_t runs = last ? x->count / channels : x->count / points;
   if (x->dtype == QN_FLOAT) {

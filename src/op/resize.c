@@ -128,7 +128,9 @@ static qn_status plan(qn_step *s) {
   if (x->count == 0 && qn_out(s, 0) && qn_out(s, 0)->count) return qn_step_fail(s, QN_ERR_SHAPE, "an empty input cannot be enlarged");
   for (int d = 0; d < x->rank; d++) {
     qn_resize_axis *a = &r->axes[d];
-    if (a->in == a->out && a->scale == 1 && r->spec.coordinates != QN_TF_CROP_AND_RESIZE) continue;
+    /* As onnxruntime has it: interpolation leaves batch and channels alone, whatever their region of interest. */
+    bool crops = r->spec.coordinates == QN_TF_CROP_AND_RESIZE && (r->spec.mode == QN_RESIZE_NEAREST || (d != 0 && d != (s->channels_last ? x->rank - 1 : 1)) || x->rank < 4);
+    if (a->in == a->out && a->scale == 1 && !crops) continue;
     a->taps = qn_resize_taps(&r->spec, a);
     int k = r->count++;
     for (; k > 0 && r->axes[r->order[k - 1]].scale > a->scale; k--) r->order[k] = r->order[k - 1];
