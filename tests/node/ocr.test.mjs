@@ -86,6 +86,8 @@ describe('packages', { skip }, () => {
   test('a file outside', () => change((m) => void (m.models.det.file = '../x.onnx'), 'bad-model', /out of the model's folder/));
   test('a file that is missing', () => change((m) => void (m.models.det.file = 'x.onnx'), 'network', /x\.onnx could not be opened/));
   test('a file of another version', () => change((m) => void m.models.det.size++, 'network', /different versions/));
+  test('a damaged file', () => change((m) => void (m.models.cls.sha256 = '0'.repeat(64)), 'network', /SHA-256/));
+  test('a damaged dictionary', () => change((m) => void (m.labels.sha256 = '0'.repeat(64)), 'network', /SHA-256/));
   test('no recogniser', () => change((m) => void delete m.models.rec, 'bad-model', /models\.rec/));
   test('a task of the future', () => change((m) => void (m.task = 'dream'), 'unsupported', /'dream'/));
   test('an option that does not exist', () => change((m) => void (m.options.speed = 2), 'bad-argument', /no option 'speed'; there are limit_side_len/));

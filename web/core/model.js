@@ -2,7 +2,7 @@
 import { QuernError } from './errors.js';
 import { Heap } from './heap.js';
 import { rgbaOf, snapshotImage } from './image.js';
-import { fileOf, manifestOf, readManifest, sizeOf } from './package.js';
+import { expectedOf, fileOf, manifestOf, readManifest, sizeOf } from './package.js';
 import { isNode, isPage, now } from './platform.js';
 import { getModule } from './runtime.js';
 import { Session } from './session.js';
@@ -81,7 +81,7 @@ export class LocalModel {
       let before = 0;
       for (const [role, entry] of entries) {
         const onProgress = total ? (/** @type {Progress} */ p) => options.onProgress?.({ stage: p.stage, loaded: before + p.loaded, total }) : options.onProgress;
-        this.#sessions[role] = await Session.load(this.#heap, fileOf(pack, entry), { ...options, onProgress, expectedSize: sizeOf(entry) });
+        this.#sessions[role] = await Session.load(this.#heap, fileOf(pack, entry), { ...options, onProgress, expected: expectedOf(entry) });
         before += sizeOf(entry) ?? 0;
       }
       if (pack.manifest.task === 'ocr') this.#task = await Ocr.create(this.#heap, pack, this.#sessions, options.signal);

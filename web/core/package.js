@@ -53,5 +53,8 @@ export const fileName = (entry) => (typeof entry === 'string' ? entry : entry?.f
 /** @param {FileEntry} entry */
 export const sizeOf = (entry) => (typeof entry === 'string' ? undefined : entry.size);
 
+/** What the file must be. @param {FileEntry} entry */
+export const expectedOf = (entry) => (typeof entry === 'string' ? {} : { size: entry.size, sha256: entry.sha256 });
+
 /** @param {Package} pack @param {FileEntry} entry */
 export const fileOf = ({ base }, entry) => siblingOf(base, fileName(entry));

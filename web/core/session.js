@@ -1,7 +1,7 @@
 // One ONNX model in a heap: its bytes in, its runs.
 import { QuernError, throwIfAborted } from './errors.js';
 import { yieldToEvents } from './platform.js';
-import { baseOf, openPieces, openSource, readAll, siblingOf } from './source.js';
+import { baseOf, describeSource, openPieces, openSource, readAll, readVerified, siblingOf } from './source.js';
 import { toTensor } from './tensor.js';
 
 /**
@@ -14,7 +14,7 @@ import { toTensor } from './tensor.js';
  * stage: 'download' and 'external' count bytes (total 0: unknown); 'prepare' builds the graph and packs the weights.
  * @typedef {{ stage: 'download' | 'external' | 'prepare', loaded: number, total: number }} Progress
  * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, externalData?: Map<string, SourceSpec>,
- *   expectedSize?: number }} ReadOptions
+ *   expected?: { size?: number, sha256?: string } }} ReadOptions
  * outputs: names of those wanted, all when left out.
  * @typedef {{ signal?: AbortSignal, outputs?: readonly string[] }} RunOptions
  * @typedef {{ items: TensorLike[], nested: boolean }} Items of a sequence or an optional; nested: the optional holds a sequence
@@ -64,15 +64,14 @@ export class Session {
   }
 
   /** @param {SourceSpec} source @param {ReadOptions} options */
-  async #read(source, { signal, onProgress, externalData, expectedSize }) {
-    const opened = await openSource(source, signal);
-    onProgress?.({ stage: 'download', loaded: 0, total: opened.total });
+  async #read(source, { signal, onProgress, externalData, expected }) {
+    // a file of a package is whole and verified before the first byte is read as a model
+    const opened = await openSource(expected ? describeSource(await readVerified(source, expected, (loaded, total) => onProgress?.({ stage: 'download', loaded, total }), signal)) : source, signal);
+    if (!expected) onProgress?.({ stage: 'download', loaded: 0, total: opened.total });
     const size = await readAll(opened, (chunk, loaded) => {
       this.#heap.push(this.#model, chunk, Math.max(0, opened.total - loaded));
-      onProgress?.({ stage: 'download', loaded: loaded + chunk.length, total: opened.total });
+      if (!expected) onProgress?.({ stage: 'download', loaded: loaded + chunk.length, total: opened.total });
     }, signal);
-    if (expectedSize !== undefined && size !== expectedSize)
-      throw new QuernError('network', `${opened.name} has ${size} bytes; the manifest says ${expectedSize}: the files are of different versions`);
     await this.#readExternal(baseOf(source), externalData ?? new Map(), onProgress, signal);
     onProgress?.({ stage: 'prepare', loaded: 0, total: size });
     await yieldToEvents(); // so that the progress is seen: what follows blocks

@@ -2,6 +2,7 @@
 // to a worker, and opened where it is read.
 import { QuernError, abortable, messageOf, throwIfAborted } from './errors.js';
 import { isNode, isPage, nodeModule } from './platform.js';
+import { sha256 } from './sha256.js';
 
 /**
  * @typedef {string | URL | ArrayBuffer | ArrayBufferView | Blob | Response | ReadableStream<Uint8Array>} Source
@@ -164,12 +165,35 @@ function sniff(chunk, name) {
   if (head.startsWith('version https://git-lfs')) throw new QuernError('network', `${name} is a Git LFS pointer, not the file itself: run "git lfs pull" where it was copied from`);
 }
 
-/** @param {SourceSpec} spec @param {AbortSignal} [signal] */
-export async function readText(spec, signal) {
+/**
+ * A whole file, checked against what its package says of it before anybody uses a byte.
+ * @param {SourceSpec} spec
+ * @param {{ size?: number, sha256?: string }} expected
+ * @param {(loaded: number, total: number) => void} [onProgress]
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Uint8Array>}
+ */
+export async function readVerified(spec, expected, onProgress, signal) {
   /** @type {Uint8Array[]} */
   const chunks = [];
-  await readAll(await openSource(spec, signal), (chunk) => chunks.push(chunk.slice()), signal);
-  return new TextDecoder().decode(join(chunks));
+  const opened = await openSource(spec, signal);
+  await readAll(opened, (chunk, loaded) => {
+    if (expected.size !== undefined && loaded + chunk.length > expected.size)
+      throw new QuernError('network', `${opened.name} has more than the ${expected.size} bytes that the manifest says: the files are of different versions`);
+    chunks.push(chunk.slice());
+    onProgress?.(loaded + chunk.length, expected.size ?? opened.total);
+  }, signal);
+  const bytes = join(chunks);
+  if (expected.size !== undefined && bytes.length !== expected.size)
+    throw new QuernError('network', `${opened.name} has ${bytes.length} bytes; the manifest says ${expected.size}: the files are of different versions`);
+  if (expected.sha256 !== undefined && (await sha256(bytes)) !== String(expected.sha256).toLowerCase())
+    throw new QuernError('network', `${opened.name} is damaged or of another version: its SHA-256 is not the one in the manifest`);
+  return bytes;
+}
+
+/** @param {SourceSpec} spec @param {AbortSignal} [signal] @param {{ size?: number, sha256?: string }} [expected] */
+export async function readText(spec, signal, expected = {}) {
+  return new TextDecoder().decode(await readVerified(spec, expected, undefined, signal));
 }
 
 /** @param {Uint8Array[]} chunks */

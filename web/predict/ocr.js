@@ -1,6 +1,6 @@
 // Reading text: detector, direction classifier, recogniser. The arithmetic between them is src/feature/ocr.c; here is only the order.
 import { QuernError } from '../core/errors.js';
-import { fileOf } from '../core/package.js';
+import { expectedOf, fileOf } from '../core/package.js';
 import { readText } from '../core/source.js';
 
 /**
@@ -26,7 +26,7 @@ export class Ocr {
   static async create(heap, pack, sessions, signal) {
     const { det, rec } = sessions;
     if (!det || !rec || !pack.manifest.labels) throw new QuernError('bad-model', `the package ${pack.manifest.name} reads text: it needs models.det, models.rec and labels`);
-    const labels = await readText(fileOf(pack, pack.manifest.labels), signal);
+    const labels = await readText(fileOf(pack, pack.manifest.labels), signal, expectedOf(pack.manifest.labels));
     return new Ocr(heap, sessions, new TextEncoder().encode(labels), pack.manifest.options ?? {});
   }
 
