@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "kernel/simd.h"
 
-enum { MR = 6, ROWS = 96 /* of A that stay in the cache while all panels pass */, COLUMNS = 256 /* packed at a time */ };
+enum { ROWS = 96 /* of A that stay in the cache while all panels pass */, COLUMNS = 256 /* packed at a time */ };
 
 size_t qn_gemm_packed_count(int64_t k, int64_t n, size_t width) {
   size_t count, bytes, columns;
@@ -48,44 +48,50 @@ static void store(const qn_f32x4 lo, const qn_f32x4 hi, float *c, int64_t width,
   memcpy(c, sums, (size_t)width * sizeof(float));
 }
 
-/* A tile of R rows and one panel; R is a literal, so the loops unroll and the sums stay in registers. */
-#define TILE(R)                                                                                                                  \
-  static void tile##R(int64_t k, const float *a, int64_t lda, const float *b, float *c, int64_t ldc, int64_t width,              \
-                      const float *bias, qn_f32x4 min, qn_f32x4 max) {                                                           \
-    qn_f32x4 lo[R], hi[R];                                                                                                       \
-    _Pragma("GCC unroll 8") for (int r = 0; r < R; r++) lo[r] = hi[r] = qn_splat4(0.0f);                                         \
-    for (int64_t i = 0; i < k; i++, b += QN_PANEL) {                                                                             \
-      qn_f32x4 b0 = qn_load4(b), b1 = qn_load4(b + 4);                                                                           \
-      _Pragma("GCC unroll 8") for (int r = 0; r < R; r++) {                                                                      \
-        qn_f32x4 x = qn_load_splat4(a + r * lda + i);                                                                            \
-        lo[r] = qn_madd4(x, b0, lo[r]);                                                                                          \
-        hi[r] = qn_madd4(x, b1, hi[r]);                                                                                          \
-      }                                                                                                                          \
-    }                                                                                                                            \
-    _Pragma("GCC unroll 8") for (int r = 0; r < R; r++) store(lo[r], hi[r], c + r * ldc, width, bias, min, max);                 \
+/* Literal row numbers keep the sums in registers, and row pointers with a size_t index keep wasm's addresses 32 bits wide. */
+#define ROWS_1(X) X(0)
+#define ROWS_2(X) ROWS_1(X) X(1)
+#define ROWS_4(X) ROWS_2(X) X(2) X(3)
+#define SET_UP(r)                             \
+  const float *a##r = a + (size_t)r * stride; \
+  qn_f32x4 lo##r = qn_splat4(0.0f), hi##r = lo##r;
+#define STEP(r)                   \
+  x = qn_load_splat4(a##r + i);   \
+  lo##r = qn_madd4(x, b0, lo##r); \
+  hi##r = qn_madd4(x, b1, hi##r);
+#define STORE(r) store(lo##r, hi##r, c + r * ldc, width, bias, min, max);
+/* A tile of rows and one panel. Six rows would fit the registers on paper; V8 then spills: 26 GFLOP/s against 44. A tile is a
+ * function of its own, so that the engine optimizes it during the first large product. */
+#define TILE(R)                                                                                                     \
+  QN_NOINLINE static void tile##R(int64_t k, const float *a, int64_t lda, const float *b, float *c, int64_t ldc,    \
+                                  int64_t width, const float *bias, qn_f32x4 min, qn_f32x4 max) {                                              \
+    const size_t stride = (size_t)lda, depth = (size_t)k;                                                           \
+    qn_f32x4 x;                                                                                                     \
+    ROWS_##R(SET_UP)                                                                                                \
+    for (size_t i = 0; i < depth; i++, b += QN_PANEL) {                                                             \
+      qn_f32x4 b0 = qn_load4(b), b1 = qn_load4(b + 4);                                                              \
+      ROWS_##R(STEP)                                                                                                \
+    }                                                                                                               \
+    ROWS_##R(STORE)                                                                                                 \
   }
-TILE(6)
 TILE(4)
 TILE(2)
 
 /* One row: the weights are read once, so four sums per vector hide the latency of the additions. */
-static void tile1(int64_t k, const float *a, const float *b, float *c, int64_t width, const float *bias, qn_f32x4 min, qn_f32x4 max) {
-  qn_f32x4 lo[4], hi[4];
-  _Pragma("GCC unroll 4") for (int r = 0; r < 4; r++) lo[r] = hi[r] = qn_splat4(0.0f);
-  int64_t i = 0;
-  for (; i + 4 <= k; i += 4, b += 4 * QN_PANEL) {
-    _Pragma("GCC unroll 4") for (int r = 0; r < 4; r++) {
-      qn_f32x4 x = qn_load_splat4(a + i + r);
-      lo[r] = qn_madd4(x, qn_load4(b + r * QN_PANEL), lo[r]);
-      hi[r] = qn_madd4(x, qn_load4(b + r * QN_PANEL + 4), hi[r]);
-    }
+QN_NOINLINE static void tile1(int64_t k, const float *a, const float *b, float *c, int64_t width, const float *bias, qn_f32x4 min, qn_f32x4 max) {
+  qn_f32x4 lo0 = qn_splat4(0.0f), lo1 = lo0, lo2 = lo0, lo3 = lo0, hi0 = lo0, hi1 = lo0, hi2 = lo0, hi3 = lo0, x;
+  size_t i = 0, depth = (size_t)k;
+#define PART(r)                                            \
+  x = qn_load_splat4(a + i + r);                           \
+  lo##r = qn_madd4(x, qn_load4(b + r * QN_PANEL), lo##r);  \
+  hi##r = qn_madd4(x, qn_load4(b + r * QN_PANEL + 4), hi##r);
+  for (; i + 4 <= depth; i += 4, b += 4 * QN_PANEL) {
+    ROWS_4(PART)
   }
-  for (; i < k; i++, b += QN_PANEL) {
-    qn_f32x4 x = qn_load_splat4(a + i);
-    lo[0] = qn_madd4(x, qn_load4(b), lo[0]);
-    hi[0] = qn_madd4(x, qn_load4(b + 4), hi[0]);
+  for (; i < depth; i++, b += QN_PANEL) {
+    PART(0)
   }
-  store(qn_add(qn_add(lo[0], lo[1]), qn_add(lo[2], lo[3])), qn_add(qn_add(hi[0], hi[1]), qn_add(hi[2], hi[3])), c, width, bias, min, max);
+  store(qn_add(qn_add(lo0, lo1), qn_add(lo2, lo3)), qn_add(qn_add(hi0, hi1), qn_add(hi2, hi3)), c, width, bias, min, max);
 }
 
 void qn_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *packed, float *c, int64_t ldc,
@@ -96,8 +102,7 @@ void qn_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const
     for (int64_t j = 0; j < n; j += QN_PANEL) {
       const float *b = packed + j * k, *bias = e->bias ? e->bias + j : NULL;
       int64_t width = n - j < QN_PANEL ? n - j : QN_PANEL, i = m0;
-      for (; i + MR <= m1; i += MR) tile6(k, a + i * lda, lda, b, c + i * ldc + j, ldc, width, bias, min, max);
-      if (m1 - i >= 4) tile4(k, a + i * lda, lda, b, c + i * ldc + j, ldc, width, bias, min, max), i += 4;
+      for (; i + 4 <= m1; i += 4) tile4(k, a + i * lda, lda, b, c + i * ldc + j, ldc, width, bias, min, max);
       if (m1 - i >= 2) tile2(k, a + i * lda, lda, b, c + i * ldc + j, ldc, width, bias, min, max), i += 2;
       if (m1 - i >= 1) tile1(k, a + i * lda, b, c + i * ldc + j, width, bias, min, max);
     }
@@ -108,38 +113,42 @@ size_t qn_gemm_raw_room(int64_t k, int64_t n) {
   return qn_gemm_packed_count(k, n < COLUMNS ? n : COLUMNS, sizeof(float));
 }
 
-/* B's rows lie in memory one after the other: 32 columns at a time. */
-static void gemv_rows(int64_t n, int64_t k, const float *a, const float *b, int64_t ldb, float *c, const qn_epilogue *e) {
-  int64_t j = 0;
-  qn_f32x4 min = qn_splat4(e->min), max = qn_splat4(e->max);
-  for (; j + 32 <= n; j += 32) {
-    qn_f32x4 sum[8];
-    _Pragma("GCC unroll 8") for (int v = 0; v < 8; v++) sum[v] = e->bias ? qn_load4(e->bias + j + 4 * v) : qn_splat4(0.0f);
-    for (int64_t i = 0; i < k; i++) {
-      const float *row = b + i * ldb + j;
-      qn_f32x4 x = qn_load_splat4(a + i);
-      _Pragma("GCC unroll 8") for (int v = 0; v < 8; v++) sum[v] = qn_madd4(x, qn_load4(row + 4 * v), sum[v]);
+/* B's rows lie in memory one after the other: 16 columns at a time. */
+static void gemv_rows(size_t n, size_t k, const float *a, const float *b, size_t ldb, float *c, const qn_epilogue *e) {
+  size_t j = 0;
+  qn_f32x4 min = qn_splat4(e->min), max = qn_splat4(e->max), x;
+#define START(v) qn_f32x4 sum##v = e->bias ? qn_load4(e->bias + j + 4 * v) : qn_splat4(0.0f);
+#define COLUMN(v) sum##v = qn_madd4(x, qn_load4(row + 4 * v), sum##v);
+#define FINISH(v) qn_store4(c + j + 4 * v, qn_min4(qn_max4(sum##v, min), max));
+  for (; j + 16 <= n; j += 16) {
+    const float *row = b + j;
+    ROWS_4(START)
+    for (size_t i = 0; i < k; i++, row += ldb) {
+      x = qn_load_splat4(a + i);
+      ROWS_4(COLUMN)
     }
-    _Pragma("GCC unroll 8") for (int v = 0; v < 8; v++) qn_store4(c + j + 4 * v, qn_min4(qn_max4(sum[v], min), max));
+    ROWS_4(FINISH)
   }
   for (; j < n; j++) {
     float sum = e->bias ? e->bias[j] : 0.0f;
-    for (int64_t i = 0; i < k; i++) sum += a[i] * b[i * ldb + j];
+    for (size_t i = 0; i < k; i++) sum += a[i] * b[i * ldb + j];
     c[j] = qn_clampf(sum, e->min, e->max);
   }
 }
 
 /* B's columns lie in memory one after the other: dot products. */
-static void gemv_columns(int64_t n, int64_t k, const float *a, const float *b, int64_t ldb, float *c, const qn_epilogue *e) {
-  for (int64_t j = 0; j < n; j++) {
+static void gemv_columns(size_t n, size_t k, const float *a, const float *b, size_t ldb, float *c, const qn_epilogue *e) {
+#define ZERO(v) qn_f32x4 sum##v = qn_splat4(0.0f);
+#define LANES(v) sum##v = qn_madd4(qn_load4(a + i + 4 * v), qn_load4(column + i + 4 * v), sum##v);
+  for (size_t j = 0; j < n; j++) {
     const float *column = b + j * ldb;
-    qn_f32x4 sum[4];
-    _Pragma("GCC unroll 4") for (int v = 0; v < 4; v++) sum[v] = qn_splat4(0.0f);
-    int64_t i = 0;
-    for (; i + 16 <= k; i += 16)
-      _Pragma("GCC unroll 4") for (int v = 0; v < 4; v++) sum[v] = qn_madd4(qn_load4(a + i + 4 * v), qn_load4(column + i + 4 * v), sum[v]);
+    ROWS_4(ZERO)
+    size_t i = 0;
+    for (; i + 16 <= k; i += 16) {
+      ROWS_4(LANES)
+    }
     float lanes[4], total = e->bias ? e->bias[j] : 0.0f;
-    qn_store4(lanes, qn_add(qn_add(sum[0], sum[1]), qn_add(sum[2], sum[3])));
+    qn_store4(lanes, qn_add(qn_add(sum0, sum1), qn_add(sum2, sum3)));
     for (; i < k; i++) total += a[i] * column[i];
     total += (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
     c[j] = qn_clampf(total, e->min, e->max);
@@ -150,8 +159,8 @@ void qn_gemm_raw(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, c
                  int64_t column_stride, float *c, int64_t ldc, const qn_epilogue *e, float *scratch) {
   if (m <= 2 && (column_stride == 1 || row_stride == 1)) {
     for (int64_t i = 0; i < m; i++) {
-      if (column_stride == 1) gemv_rows(n, k, a + i * lda, b, row_stride, c + i * ldc, e);
-      else gemv_columns(n, k, a + i * lda, b, column_stride, c + i * ldc, e);
+      if (column_stride == 1) gemv_rows((size_t)n, (size_t)k, a + i * lda, b, (size_t)row_stride, c + i * ldc, e);
+      else gemv_columns((size_t)n, (size_t)k, a + i * lda, b, (size_t)column_stride, c + i * ldc, e);
     }
     return;
   }

@@ -21,25 +21,32 @@ void qn_gemm_i8_pack(int64_t k, int64_t n, const void *b, bool is_signed, int64_
 }
 
 #ifdef __wasm_simd128__
-#define STEP(r)                                                                 \
-  x = wasm_v128_load32_splat(a + (r) * lda + i);                                \
-  lo[r] = wasm_i32x4_add(lo[r], wasm_i32x4_dot_i16x8(x, b0));                   \
-  hi[r] = wasm_i32x4_add(hi[r], wasm_i32x4_dot_i16x8(x, b1));
-#define TILE(R, STEPS)                                                                                  \
-  static void tile##R(int64_t k, const int16_t *a, int64_t lda, const int8_t *b, int32_t *sums) {       \
-    v128_t lo[R], hi[R], x;                                                                             \
-    for (int r = 0; r < R; r++) lo[r] = hi[r] = wasm_i32x4_splat(0);                                    \
-    for (int64_t i = 0; i < k; i += 2, b += 16) {                                                       \
-      v128_t b0 = wasm_i16x8_load8x8(b), b1 = wasm_i16x8_load8x8(b + 8);                                \
-      STEPS                                                                                             \
-    }                                                                                                   \
-    for (int r = 0; r < R; r++) {                                                                       \
-      wasm_v128_store(sums + r * 8, lo[r]);                                                             \
-      wasm_v128_store(sums + r * 8 + 4, hi[r]);                                                         \
-    }                                                                                                   \
+/* Literal row numbers keep the sums in registers, and row pointers with a size_t index keep addresses 32 bits wide. */
+#define ROWS_1(X) X(0)
+#define ROWS_4(X) X(0) X(1) X(2) X(3)
+#define SET_UP(r)                               \
+  const int16_t *a##r = a + (size_t)r * stride; \
+  v128_t lo##r = wasm_i32x4_splat(0), hi##r = lo##r;
+#define STEP(r)                                                   \
+  x = wasm_v128_load32_splat(a##r + i);                           \
+  lo##r = wasm_i32x4_add(lo##r, wasm_i32x4_dot_i16x8(x, b0));     \
+  hi##r = wasm_i32x4_add(hi##r, wasm_i32x4_dot_i16x8(x, b1));
+#define STORE(r)                          \
+  wasm_v128_store(sums + r * 8, lo##r);   \
+  wasm_v128_store(sums + r * 8 + 4, hi##r);
+#define TILE(R)                                                                                    \
+  static void tile##R(int64_t k, const int16_t *a, int64_t lda, const int8_t *b, int32_t *sums) {  \
+    const size_t stride = (size_t)lda, depth = (size_t)k;                                          \
+    v128_t x;                                                                                      \
+    ROWS_##R(SET_UP)                                                                               \
+    for (size_t i = 0; i < depth; i += 2, b += 16) {                                               \
+      v128_t b0 = wasm_i16x8_load8x8(b), b1 = wasm_i16x8_load8x8(b + 8);                           \
+      ROWS_##R(STEP)                                                                               \
+    }                                                                                              \
+    ROWS_##R(STORE)                                                                                \
   }
-TILE(4, STEP(0) STEP(1) STEP(2) STEP(3))
-TILE(1, STEP(0))
+TILE(4)
+TILE(1)
 #else
 static void tile(int rows, int64_t k, const int16_t *a, int64_t lda, const int8_t *b, int32_t *sums) {
   for (int r = 0; r < rows; r++) {

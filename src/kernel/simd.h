@@ -2,6 +2,12 @@
 #ifndef QN_KERNEL_SIMD_H
 #define QN_KERNEL_SIMD_H
 
+#if defined(__GNUC__)
+#define QN_NOINLINE __attribute__((noinline))
+#else
+#define QN_NOINLINE
+#endif
+
 /* As the vector min and max do: NaN in x stays. */
 static inline float qn_clampf(float x, float min, float max) {
   float y = x < min ? min : x;
