@@ -19,7 +19,7 @@ static bool is_depthwise(const qn_conv *c) {
 /* A block of int16 or float rows; rounded to whole tiles. */
 static int64_t block_of(int64_t depth, int64_t points) {
   int64_t rows = depth > 0 ? BLOCK_BYTES / 4 / depth : BLOCK_MAX;
-  rows = rows < BLOCK_MIN ? BLOCK_MIN : rows > BLOCK_MAX ? BLOCK_MAX : rows / 6 * 6;
+  rows = rows < BLOCK_MIN ? BLOCK_MIN : rows > BLOCK_MAX ? BLOCK_MAX : rows / 4 * 4;
   return rows < points ? rows : points;
 }
 
