@@ -6,7 +6,7 @@ import { expectedOf, fileOf, manifestOf, readManifest, sizeOf } from './package.
 import { isNode, isPage, now } from './platform.js';
 import { getModule } from './runtime.js';
 import { Session } from './session.js';
-import { baseOf } from './source.js';
+import { baseOf, openSource } from './source.js';
 import { build, version } from './version.js';
 import { Ocr } from '../predict/ocr.js';
 
@@ -47,12 +47,17 @@ export class LocalModel {
    * @param {LocalOptions} [options]
    */
   static async load(source, options = {}) {
-    const model = new LocalModel(await Heap.create(options.module ?? await getModule(options.deterministic)), source, options.whereReason);
+    // the model's download begins while the wasm is fetched and compiled
+    const opening = source.kind === 'url' && !manifestOf(source) ? openSource(source, options.signal) : undefined;
+    opening?.catch(() => {}); // said when it is awaited
+    let model;
     try {
-      await model.#read(options);
+      model = new LocalModel(await Heap.create(options.module ?? await getModule(options.deterministic)), source, options.whereReason);
+      await model.#read({ ...options, opened: await opening });
       return model;
     } catch (error) {
-      model.dispose();
+      opening?.then(({ chunks }) => chunks[Symbol.asyncIterator]().return?.(), () => {}); // ends the download
+      model?.dispose();
       throw error;
     }
   }
@@ -68,7 +73,7 @@ export class LocalModel {
     this.outputs = [];
   }
 
-  /** @param {LocalOptions} options */
+  /** @param {LocalOptions & { opened?: import('./source.js').Opened }} options */
   async #read(options) {
     const manifest = manifestOf(this.#source);
     if (!manifest) {

@@ -14,7 +14,8 @@ import { toTensor } from './tensor.js';
  * stage: 'download' and 'external' count bytes (total 0: unknown); 'prepare' builds the graph and packs the weights.
  * @typedef {{ stage: 'download' | 'external' | 'prepare', loaded: number, total: number }} Progress
  * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, externalData?: Map<string, SourceSpec>,
- *   expected?: { size?: number, sha256?: string } }} ReadOptions
+ *   expected?: { size?: number, sha256?: string }, opened?: import('./source.js').Opened }} ReadOptions
+ * opened: the source, when its download has begun already.
  * outputs: names of those wanted, all when left out.
  * @typedef {{ signal?: AbortSignal, outputs?: readonly string[] }} RunOptions
  * @typedef {{ items: TensorLike[], nested: boolean }} Items of a sequence or an optional; nested: the optional holds a sequence
@@ -64,9 +65,9 @@ export class Session {
   }
 
   /** @param {SourceSpec} source @param {ReadOptions} options */
-  async #read(source, { signal, onProgress, externalData, expected }) {
+  async #read(source, { signal, onProgress, externalData, expected, opened: early }) {
     // a file of a package is whole and verified before the first byte is read as a model
-    const opened = await openSource(expected ? describeSource(await readVerified(source, expected, (loaded, total) => onProgress?.({ stage: 'download', loaded, total }), signal)) : source, signal);
+    const opened = early ?? await openSource(expected ? describeSource(await readVerified(source, expected, (loaded, total) => onProgress?.({ stage: 'download', loaded, total }), signal)) : source, signal);
     if (!expected) onProgress?.({ stage: 'download', loaded: 0, total: opened.total });
     const size = await readAll(opened, (chunk, loaded) => {
       this.#heap.push(this.#model, chunk, Math.max(0, opened.total - loaded));
