@@ -5,16 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "model/onnx_tensor.h"
-#include "quern.h"
-
-uint64_t qn_now_us(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
+#include "../c/load_model.h"
 
 static unsigned char *slurp(const char *path, size_t *size) {
   FILE *f = fopen(path, "rb");
@@ -67,20 +60,6 @@ static const char *compare(const qn_tensor *got, const qn_tensor *want, double r
     if (!(fabs(x - y) <= atol + rtol * fabs(y))) { snprintf(text, sizeof text, "element %lld: %.9g, want %.9g", (long long)i, x, y); return text; }
   }
   return "";
-}
-
-static qn_status load(qn_model *m, const unsigned char *bytes, size_t size) {
-  size_t at = 0;
-  while (at < size) {
-    void *p;
-    size_t n;
-    QN_TRY(qn_model_want(m, size - at, &p, &n));
-    if (n > size - at) n = size - at;
-    memcpy(p, bytes + at, n);
-    QN_TRY(qn_model_commit(m, n));
-    at += n;
-  }
-  return qn_model_finish(m);
 }
 
 enum outcome { PASS, FAIL, SKIP };
@@ -165,7 +144,7 @@ int main(int argc, char **argv) {
     enum outcome result = SKIP;
     if (bytes) {
       qn_model *m = qn_model_create();
-      if (load(m, bytes, size) != QN_OK) {
+      if (load_model(m, bytes, size) != QN_OK) {
         result = qn_model_error(m)->code == QN_ERR_UNSUPPORTED ? SKIP : FAIL;
         snprintf(why, sizeof why, "load: %s", qn_model_error(m)->text);
       } else {

@@ -5,15 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "quern.h"
-
-uint64_t qn_now_us(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
+#include "../c/load_model.h"
 
 static uint64_t state;
 static uint32_t draw(void) {
@@ -22,20 +15,6 @@ static uint32_t draw(void) {
 }
 
 static int failed, passed, loaded, ran;
-
-static qn_status load(qn_model *m, const unsigned char *bytes, size_t size) {
-  size_t at = 0;
-  while (at < size) {
-    void *p;
-    size_t n;
-    QN_TRY(qn_model_want(m, size - at, &p, &n));
-    if (n > size - at) n = size - at;
-    memcpy(p, bytes + at, n);
-    QN_TRY(qn_model_commit(m, n));
-    at += n;
-  }
-  return qn_model_finish(m);
-}
 
 static qn_status run(qn_model *m) {
   for (int i = 0; i < qn_input_count(m); i++) {
@@ -63,7 +42,7 @@ static qn_status run(qn_model *m) {
 static void attempt(const unsigned char *bytes, size_t size, const char *what, size_t at) {
   size_t before = qn_alloc_bytes();
   qn_model *m = qn_model_create();
-  qn_status status = load(m, bytes, size);
+  qn_status status = load_model(m, bytes, size);
   if (status == QN_OK) {
     loaded++;
     status = run(m);

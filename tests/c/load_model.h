@@ -1,0 +1,32 @@
+/* For native programs around a whole model: the clock that the core asks for, and loading from bytes in memory.
+ * Define _POSIX_C_SOURCE before the first include. */
+#ifndef QN_TESTS_LOAD_MODEL_H
+#define QN_TESTS_LOAD_MODEL_H
+
+#include <string.h>
+#include <time.h>
+
+#include "quern.h"
+
+uint64_t qn_now_us(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* bytes: [size], the whole file */
+static qn_status load_model(qn_model *m, const unsigned char *bytes, size_t size) {
+  size_t at = 0;
+  while (at < size) {
+    void *p;
+    size_t n;
+    QN_TRY(qn_model_want(m, size - at, &p, &n));
+    if (n > size - at) n = size - at;
+    memcpy(p, bytes + at, n);
+    QN_TRY(qn_model_commit(m, n));
+    at += n;
+  }
+  return qn_model_finish(m);
+}
+
+#endif
