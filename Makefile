@@ -44,7 +44,7 @@ SANITIZE     := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefi
 C_TESTS      := $(patsubst tests/c/%.c,%,$(wildcard tests/c/test_*.c))
 
 native: build/native/libquern.a build/native/run_cases ## the core as a library, and the runner of ONNX test cases
-asan: $(C_TESTS:%=build/asan/%) build/asan/run_cases
+asan: $(C_TESTS:%=build/asan/%) build/asan/run_cases build/asan/mutate
 
 build/native/%.o: %.c
 	@mkdir -p $(@D)
@@ -59,6 +59,8 @@ build/asan/libquern.a: $(ASAN_OBJ)
 build/native/run_cases: build/native/tests/conformance/run_cases.o build/native/libquern.a
 	@$(CC) $^ -lm -o $@
 build/asan/run_cases: build/asan/tests/conformance/run_cases.o build/asan/libquern.a
+	@$(CC) $(SANITIZE) $^ -lm -o $@
+build/asan/mutate: build/asan/tests/fuzz/mutate.o build/asan/libquern.a
 	@$(CC) $(SANITIZE) $^ -lm -o $@
 build/asan/test_%: build/asan/tests/c/test_%.o build/asan/libquern.a
 	@$(CC) $(SANITIZE) $^ -lm -o $@
