@@ -187,3 +187,19 @@ QN_OP(det)
 QN_OP(einsum)
 QN_OP(tree_ensemble_regressor)
 QN_OP(tree_ensemble_classifier)
+
+/* ai.onnx.ml */
+
+/* text */
+
+/* signal */
+
+/* vision */
+
+/* losses and training */
+
+/* attention and what language models use */
+
+/* com.microsoft */
+
+/* random numbers */
