@@ -8,15 +8,16 @@ EMCC ?= $(shell tools/find-emcc.sh)
 MAKE_WASM = $(MAKE) -s -j$(JOBS) -f wasm/wasm.mk EMCC=$(EMCC) EMCC_FILE=$(EMCC)
 
 help:                ## this list
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 24
 
 dist: wasm js models ## everything that a page can load, in dist/
 
 toolchain:           ## Emscripten into .toolchain, unless one is there
 	@[ -x "$(EMCC)" ] && [ "$(EMCC)" != "$(CURDIR)/.toolchain/bin/emcc" ] || wasm/toolchain.sh .toolchain
 
-deps:                ## the pinned sources of XNNPACK, pthreadpool, FXdiv and cJSON into deps/
+deps:                ## the pinned sources of XNNPACK, pthreadpool, FXdiv and cJSON, and ONNX's test cases, into deps/
 	@wasm/deps.sh deps
+	@tests/conformance/testdata.sh deps/onnx-cases || echo "deps: ONNX's test cases could not be fetched; their tests are skipped" >&2
 
 node_modules: package-lock.json
 	@npm ci --silent && touch node_modules
@@ -74,6 +75,13 @@ wasm-tests: toolchain deps
 test: dist           ## all tests, native, wasm, Node and browser
 	@bash tests/run.sh
 
+ORT ?= $(wildcard tests/bench/node_modules)
+conformance: wasm js ## ONNX's cases in both builds; writes tests/conformance/RESULTS.md; UPDATE=1 also what is expected to pass
+	@node tests/conformance/conformance.mjs --results $(if $(UPDATE),--update) $(if $(ORT),--ort $(ORT))
+
+conformance-native: deps build/asan/run_cases ## the same cases under the sanitizers
+	@node tests/conformance/native.mjs
+
 check: node_modules  ## include arrows, types, generated files
 	@node tools/check-includes.mjs && node_modules/.bin/tsc -p web/tsconfig.json
 
@@ -91,4 +99,4 @@ clean:               ## everything that was built, but not the toolchain and dep
 	@rm -rf build dist
 
 FORCE:
-.PHONY: help dist toolchain deps wasm js models native asan wasm-tests test check size bench fuzz clean FORCE
+.PHONY: help dist toolchain deps wasm js models native asan wasm-tests test conformance conformance-native check size bench fuzz clean FORCE

@@ -10,16 +10,17 @@ make -s dist || { echo "the build failed"; echo "0 passed, 1 failed"; exit 1; }
 make -s -j"$(nproc)" asan || { echo "the native build failed"; echo "0 passed, 1 failed"; exit 1; }
 make -s wasm-tests || { echo "the build of the wasm tests failed"; echo "0 passed, 1 failed"; exit 1; }
 
-count() { # a program of tests/c and its runner
+count() { # a program whose last line is the sum of its tests; shown in full when one fails
   local out; out=$("$@" 2>&1); local status=$?
   local line; line=$(tail -1 <<< "$out")
-  if [[ $line =~ ([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
-    passed=$((passed + BASH_REMATCH[1])); failed=$((failed + BASH_REMATCH[2]))
+  if [[ $line =~ ([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)? ]]; then
+    passed=$((passed + BASH_REMATCH[1])); failed=$((failed + BASH_REMATCH[2])); skipped=$((skipped + ${BASH_REMATCH[4]:-0}))
     if [ "${BASH_REMATCH[2]}" != 0 ]; then echo "$out"; elif [ $status != 0 ]; then echo "$out"; failed=$((failed + 1)); fi
   else
     echo "$out"; failed=$((failed + 1))
   fi
-  echo "${*: -1}: $line"
+  grep -E '^(SKIP|conformance)' <<< "$out"
+  local name="$*"; echo "${name#node }: $line"
 }
 export ASAN_OPTIONS=detect_leaks=1
 for t in build/asan/test_*; do [ -x "$t" ] && [[ $t != *.* ]] && count "$t"; done
@@ -37,8 +38,13 @@ sum_node() { # node's test runner, spec on the terminal, counts from its summary
   passed=$((passed + p)); failed=$((failed + ${f:-0} + ${c:-0})); skipped=$((skipped + s))
   rm -f "$log"
 }
-sum_node tests/node/*.test.mjs
+for variant in simd relaxed; do QUERN_VARIANT=$variant sum_node tests/node/*.test.mjs; done
 sum_node tests/browser/*.test.mjs
+
+# ONNX's cases: natively under the sanitizers, in Node and in Chromium with both builds
+count node tests/conformance/native.mjs
+count node tests/conformance/conformance.mjs
+count node tests/conformance/conformance.mjs --browser
 
 echo
 echo "$passed passed, $failed failed, $skipped skipped"

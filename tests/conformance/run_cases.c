@@ -1,5 +1,5 @@
 /* Runs ONNX test cases natively: run_cases [-q] DIR… where DIR holds model.onnx and test_data_set_<k>/{input,output}_<i>.pb.
- * Prints a line for each case that does not pass, then `N passed, N failed, N skipped`. */
+ * Prints a line for each case (-q: for each that fails), then `N passed, N failed, N skipped`. */
 #define _POSIX_C_SOURCE 199309L
 #include <math.h>
 #include <stdio.h>
@@ -156,7 +156,7 @@ int main(int argc, char **argv) {
       free(bytes);
     }
     count[result]++;
-    if (result == FAIL || (result == SKIP && !quiet)) printf("%s %s: %s\n", result == FAIL ? "FAIL" : "SKIP", strrchr(argv[a], '/') ? strrchr(argv[a], '/') + 1 : argv[a], why);
+    if (result == FAIL || !quiet) printf("%s %s: %s\n", result == PASS ? "PASS" : result == FAIL ? "FAIL" : "SKIP", strrchr(argv[a], '/') ? strrchr(argv[a], '/') + 1 : argv[a], why);
     fflush(stdout);
   }
   printf("%d passed, %d failed, %d skipped\n", count[PASS], count[FAIL], count[SKIP]);
