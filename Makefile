@@ -31,9 +31,10 @@ wasm: toolchain deps build/build_id.h ## dist/quern-simd.wasm and dist/quern-rel
 js: node_modules build/build_id.h ## the JavaScript of dist/ and its declarations
 	@node tools/build-js.mjs
 
-models: node_modules ## the demo's packages into dist/models/, test models into .models/
+models: node_modules ## the demo's packages into dist/models/, test models into .models/ and build/bench-models/
 	@node models/ocr/build.mjs && node models/vad/build.mjs
 	@node tools/fetch-models.mjs
+	@tools/make-bench-models.sh
 
 # -- native -------------------------------------------------------------------------------------------------------------
 # XNNPACK is left out natively: the reference kernels run, under the sanitizers in the tests.

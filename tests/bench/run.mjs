@@ -2,7 +2,7 @@
 // Prints tables and writes results.json and RESULTS.md. node run.mjs [speed] [start] [heap] [soak] picks parts.
 import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:http';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import path from 'node:path';
 import { brotliCompressSync, constants } from 'node:zlib';
@@ -13,17 +13,8 @@ const HERE = path.dirname(fileURLToPath(import.meta.url)), ROOT = path.resolve(H
 const { chromium } = createRequire(path.join(ROOT, 'x.js'))('playwright-core');
 const MODELS = path.join(ROOT, 'build/bench-models');
 const parts = process.argv.slice(2).length ? process.argv.slice(2) : ['size', 'speed', 'start', 'heap', 'soak'];
-const MADE = ['mobilenet_v2', 'resnet50', 'mobilenet_v2_qdq', 'minilm_l6', 'minilm_l6_int8', 'gpt_block', 'gbdt', 'lstm_tagger'];
 
-mkdirSync(MODELS, { recursive: true });
-const missing = MADE.filter((m) => !existsSync(path.join(MODELS, `${m}.onnx`)));
-if (missing.length) {
-  try {
-    execFileSync(process.env.PYTHON ?? 'python3', [path.join(HERE, 'make_models.py'), MODELS, ...missing], { stdio: ['ignore', 'inherit', 'inherit'] });
-  } catch {
-    console.log(`SKIP ${missing.join(' ')}: make_models.py needs Python with onnx and numpy (set PYTHON)`);
-  }
-}
+execFileSync(path.join(ROOT, 'tools/make-bench-models.sh'), { stdio: 'inherit' });
 
 const float = (dims, low = -1, high = 1) => ({ type: 'float32', dims, low, high });
 const ints = (dims, below) => ({ type: 'int64', dims, below });

@@ -3,16 +3,22 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { EXPECTED, modelFiles, reference, seededInputs } from './helpers/models.mjs';
+import { EXPECTED, modelFiles, reference, runsOf } from './helpers/models.mjs';
 import { quern } from './helpers/quern.mjs';
 
 const ort = await reference();
 const files = modelFiles();
 
-/** Factors on the tolerance where float32 itself is the limit. */
+/** Factors on the tolerance, each with its reason (DECISIONS.md 11). */
 const LOOSER = [
   // weights up to 56 on bytes, with cancellation: against float64 both are off, onnxruntime by 18 tolerances from itself with its fusions
   [/mlsd_/, 60],
+  // logits up to 2,400 beside some of 1.5: against float64 onnxruntime is off by 1 to 2.3 tolerances, by its optimization level, and Quern by 2
+  [/resnet50/, 4],
+  // the outputs are multiples of 0.1: a value that falls on the other side of a rounding step somewhere moves some by a step or two
+  [/mobilenet_v2_qdq/, 2100],
+  // quantised anew in front of each MatMul: onnxruntime differs from itself by 200 between its own optimization levels
+  [/minilm_l6_int8/, 400],
 ];
 
 /** |got - want| ≤ (1e-4 + 1e-4 |want|) · factor */
@@ -35,14 +41,20 @@ describe('real models', () => {
     test(path.basename(path.dirname(file)) + '/' + path.basename(file), { skip: ort ? false : 'SKIP: onnxruntime-node is not installed' }, async () => {
       const bytes = readFileSync(file);
       const model = await quern.load(bytes);
-      const feeds = seededInputs(file, model.inputs);
-      const got = await model.run(feeds);
       const session = await ort.InferenceSession.create(bytes, { graphOptimizationLevel: 'disabled', logSeverityLevel: 3 });
-      const want = await session.run(Object.fromEntries(Object.entries(feeds).map(([name, t]) => [name, new ort.Tensor(t.type, t.data, t.dims)])));
       assert.deepEqual(model.outputs.map((p) => p.name), [...session.outputNames]);
-      for (const name of session.outputNames) compare(name, got[name], want[name], LOOSER.find(([of]) => of.test(file))?.[1] ?? 1);
+      const factor = LOOSER.find(([of]) => of.test(file))?.[1] ?? 1;
+      let want = {}, got = {}, feeds = {};
+      for (const { label, feeds: next } of runsOf(file, model.inputs)) {
+        feeds = next(got); // each engine carries its own state
+        const theirs = Object.fromEntries(Object.entries(next(want)).map(([name, t]) => [name, new ort.Tensor(t.type, t.data, t.dims)]));
+        want = await session.run(theirs);
+        got = await model.run(feeds);
+        for (const name of session.outputNames) compare(`${label}: ${name}`, got[name], want[name], factor);
+      }
       const again = await model.run(feeds);
       for (const name of session.outputNames) assert.deepEqual(again[name], got[name], 'the same bits again');
+      await session.release();
       model.dispose();
     });
   for (const name of EXPECTED.filter((end) => !files.some((f) => f.endsWith(end)))) test(name, { skip: 'SKIP: not downloaded' }, () => {});
