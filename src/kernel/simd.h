@@ -8,6 +8,13 @@
 #define QN_NOINLINE
 #endif
 
+/* Loads are not moved over this point. */
+#if defined(__GNUC__)
+#define QN_IN_ORDER __asm__ volatile("" ::: "memory")
+#else
+#define QN_IN_ORDER (void)0
+#endif
+
 /* As the vector min and max do: NaN in x stays. */
 static inline float qn_clampf(float x, float min, float max) {
   float y = x < min ? min : x;
@@ -26,6 +33,15 @@ static inline qn_f32x4 qn_mul4(qn_f32x4 a, qn_f32x4 b) { return wasm_f32x4_mul(a
 /* pmax(a, b) is a < b ? b : a, one machine instruction; a NaN in a stays. */
 static inline qn_f32x4 qn_max4(qn_f32x4 a, qn_f32x4 b) { return wasm_f32x4_pmax(a, b); }
 static inline qn_f32x4 qn_min4(qn_f32x4 a, qn_f32x4 b) { return wasm_f32x4_pmin(a, b); }
+/* Transposes a 4 by 4 matrix. */
+static inline void qn_turn4(qn_f32x4 v[4]) {
+  qn_f32x4 a = wasm_i32x4_shuffle(v[0], v[1], 0, 4, 1, 5), b = wasm_i32x4_shuffle(v[0], v[1], 2, 6, 3, 7);
+  qn_f32x4 c = wasm_i32x4_shuffle(v[2], v[3], 0, 4, 1, 5), d = wasm_i32x4_shuffle(v[2], v[3], 2, 6, 3, 7);
+  v[0] = wasm_i64x2_shuffle(a, c, 0, 2);
+  v[1] = wasm_i64x2_shuffle(a, c, 1, 3);
+  v[2] = wasm_i64x2_shuffle(b, d, 0, 2);
+  v[3] = wasm_i64x2_shuffle(b, d, 1, 3);
+}
 #ifdef __wasm_relaxed_simd__
 static inline qn_f32x4 qn_madd4(qn_f32x4 a, qn_f32x4 b, qn_f32x4 c) { return wasm_f32x4_relaxed_madd(a, b, c); }
 #else
@@ -50,6 +66,12 @@ static inline qn_f32x4 qn_max4(qn_f32x4 a, qn_f32x4 b) { QN_LANES(a.v[i] < b.v[i
 static inline qn_f32x4 qn_min4(qn_f32x4 a, qn_f32x4 b) { QN_LANES(b.v[i] < a.v[i] ? b.v[i] : a.v[i]); }
 static inline qn_f32x4 qn_madd4(qn_f32x4 a, qn_f32x4 b, qn_f32x4 c) { QN_LANES(a.v[i] * b.v[i] + c.v[i]); }
 #undef QN_LANES
+static inline void qn_turn4(qn_f32x4 v[4]) {
+  qn_f32x4 t[4];
+  memcpy(t, v, sizeof t);
+  for (int r = 0; r < 4; r++)
+    for (int i = 0; i < 4; i++) v[r].v[i] = t[i].v[r];
+}
 #endif
 
 #endif
