@@ -195,6 +195,14 @@ QN_OP(tree_ensemble_classifier)
 /* signal */
 
 /* vision */
+QN_OP(grid_sample)
+QN_OP(affine_grid)
+QN_OP(roi_align)
+QN_OP(max_roi_pool)
+QN_OP(deform_conv)
+QN_OP(col2im)
+QN_OP(center_crop_pad)
+QN_OP(image_scaler)
 
 /* losses and training */
 
