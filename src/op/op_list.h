@@ -193,6 +193,12 @@ QN_OP(tree_ensemble_classifier)
 /* text */
 
 /* signal */
+QN_OP(dft)
+QN_OP(stft)
+QN_OP(hann_window)
+QN_OP(hamming_window)
+QN_OP(blackman_window)
+QN_OP(mel_weight_matrix)
 
 /* vision */
 QN_OP(grid_sample)
@@ -205,6 +211,11 @@ QN_OP(center_crop_pad)
 QN_OP(image_scaler)
 
 /* losses and training */
+QN_OP(nll_loss)
+QN_OP(softmax_cross_entropy_loss)
+QN_OP(adagrad)
+QN_OP(adam)
+QN_OP(momentum)
 
 /* attention and what language models use */
 
