@@ -222,3 +222,9 @@ QN_OP(momentum)
 /* com.microsoft */
 
 /* random numbers */
+QN_OP(random_normal)
+QN_OP(random_uniform)
+QN_OP(random_normal_like)
+QN_OP(random_uniform_like)
+QN_OP(bernoulli)
+QN_OP(multinomial)
