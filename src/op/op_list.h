@@ -209,6 +209,7 @@ QN_OP(deform_conv)
 QN_OP(col2im)
 QN_OP(center_crop_pad)
 QN_OP(image_scaler)
+QN_OP(image_decoder)
 
 /* losses and training */
 QN_OP(nll_loss)
