@@ -67,8 +67,7 @@ static qn_status broken(qn_model *m, qn_status status) {
   return status;
 }
 
-qn_status qn_model_want(qn_model *m, size_t expected, void **ptr, size_t *size) {
-  (void)expected;
+qn_status qn_model_want(qn_model *m, void **ptr, size_t *size) {
   if (m->stage != READING) return wrong_time(m, "bytes were offered");
   return broken(m, qn_onnx_want(&m->onnx, ptr, size, &m->error));
 }

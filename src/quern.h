@@ -20,9 +20,8 @@ void qn_model_free(qn_model *m); /* NULL is legal */
 /* The last failure of any call on this model. */
 const qn_error *qn_model_error(const qn_model *m);
 
-/* Where the next bytes of the file go: at most *size bytes at *ptr, valid until the next call on the model. *size is never 0.
- * `expected` bytes of the file are still to come as far as the caller knows (0: unknown); a hint only. */
-qn_status qn_model_want(qn_model *m, size_t expected, void **ptr, size_t *size);
+/* Where the next bytes of the file go: at most *size bytes at *ptr, valid until the next call on the model. *size is never 0. */
+qn_status qn_model_want(qn_model *m, void **ptr, size_t *size);
 /* `size` bytes (at most what was wanted) were written. */
 qn_status qn_model_commit(qn_model *m, size_t size);
 /* All bytes were given: builds the graph, runs the passes, packs the weights. External data must be supplied first:

@@ -111,7 +111,7 @@ static int own(qnw_model *m, qn_status status) {
 
 /* ---- loading ---- */
 
-int qnw_want(qnw_model *m, size_t expected) { return core(m, qn_model_want(m->core, expected, &m->want_ptr, &m->want_size)); }
+int qnw_want(qnw_model *m) { return core(m, qn_model_want(m->core, &m->want_ptr, &m->want_size)); }
 void *qnw_want_ptr(const qnw_model *m) { return m->want_ptr; }
 size_t qnw_want_size(const qnw_model *m) { return m->want_size; }
 int qnw_commit(qnw_model *m, size_t size) { return core(m, qn_model_commit(m->core, size)); }

@@ -168,15 +168,24 @@ static qn_status is_ready(qn_ir *g, const char *name, bool *ready) {
   return QN_OK;
 }
 
-/* A subgraph's free names must be there as well. */
-static qn_status body_ready(qn_ir *g, const qn_graph *body, const char **blocked, bool *ready) {
+typedef struct scope { /* the bodies around a node, innermost first */
+  const qn_graph *body;
+  const struct scope *outer;
+} scope;
+
+/* A subgraph's free names must be there as well: those that no body around them defines. The reader bounds the depth of nesting. */
+static qn_status body_ready(qn_ir *g, const qn_graph *body, const scope *outer, const char **blocked, bool *ready) {
+  const scope here = {body, outer};
   for (const qn_onnx_node *n = body->nodes; n && *ready; n = n->next) {
     for (int i = 0; i < n->n_in && *ready; i++) {
-      if (!n->in[i][0] || defined_inside(body, n->in[i])) continue;
-      /* nested bodies see the names of the bodies around them: only what no level defines is asked of g */
+      const scope *by = &here;
+      while (by && !defined_inside(by->body, n->in[i])) by = by->outer;
+      if (by || !n->in[i][0]) continue;
       QN_TRY(is_ready(g, n->in[i], ready));
       if (!*ready) *blocked = n->in[i];
     }
+    for (int a = 0; a < n->n_attrs && *ready; a++)
+      if (n->attrs[a].graph) QN_TRY(body_ready(g, n->attrs[a].graph, &here, blocked, ready));
   }
   return QN_OK;
 }
@@ -188,7 +197,7 @@ static qn_status node_ready(qn_ir *g, const qn_onnx_node *n, const char **blocke
     if (!*ready) *blocked = n->in[i];
   }
   for (int a = 0; a < n->n_attrs && *ready; a++)
-    if (n->attrs[a].graph) QN_TRY(body_ready(g, n->attrs[a].graph, blocked, ready));
+    if (n->attrs[a].graph) QN_TRY(body_ready(g, n->attrs[a].graph, NULL, blocked, ready));
   return QN_OK;
 }
 

@@ -1,26 +1,24 @@
-/* If, Loop and Scan: state machines around a body's frame. */
-#include <math.h>
+/* If and Loop: state machines around a body's frame; what Scan (scan.c) shares with Loop. */
 #include <string.h>
 
-#include "graph/execute.h"
+#include "graph/control.h"
 
-static qn_status body_frame(qn_frame *caller, const qn_plan_step *step, int index, qn_frame **out) {
+qn_status qn_control_frame(qn_frame *caller, const qn_plan_step *step, int index, qn_frame **out) {
   qn_ir_node *node = &caller->ir->nodes[step->node];
   qn_ir *body = node->bodies[index];
   *out = body->frame;
   return body->frame ? QN_OK : qn_frame_create(body, out);
 }
 
-/* A frame's input refers to the value; nothing is copied. */
-static void bind(qn_plan_value *to, const qn_value *from) {
+void qn_control_bind(qn_plan_value *to, const qn_value *from) {
   to->value = *from;
   to->value.owned = false;
   to->known = false;
   to->channels_last = false;
 }
 
-static qn_status bind_captures(qn_frame *body, const qn_step *s) {
-  for (int k = 0; k < body->ir->n_captures; k++) bind(&body->inputs[body->ir->n_inputs + k], s->in[body->ir->capture_slots[k]]);
+qn_status qn_control_captures(qn_frame *body, const qn_step *s) {
+  for (int k = 0; k < body->ir->n_captures; k++) qn_control_bind(&body->inputs[body->ir->n_inputs + k], s->in[body->ir->capture_slots[k]]);
   return QN_OK;
 }
 
@@ -40,7 +38,7 @@ static qn_status take_output(qn_step *s, int i, qn_frame *body, int from) {
   return QN_OK;
 }
 
-static const qn_attr *graph_attr(const qn_step *s, const char *name, int *index) {
+const qn_attr *qn_control_graph(const qn_step *s, const char *name, int *index) {
   *index = 0;
   for (int a = 0; a < s->n_attrs; a++) {
     if (!s->attrs[a].graph) continue;
@@ -50,10 +48,10 @@ static const qn_attr *graph_attr(const qn_step *s, const char *name, int *index)
   return NULL;
 }
 
-static qn_status plan_control(qn_step *s) {
+qn_status qn_control_plan(qn_step *s) {
   s->dynamic = true;
   if (s->op->name[0] == 'I') return QN_OK;
-  return qn_state(s, 256);
+  return qn_state(s, sizeof(qn_loop));
 }
 
 /* ---- If ---- */
@@ -61,7 +59,7 @@ static qn_status plan_control(qn_step *s) {
 static qn_status if_run(qn_frame *caller, qn_plan_step *step, qn_frame **body) {
   qn_step *s = &step->step;
   if (s->phase) {
-    QN_TRY(body_frame(caller, step, s->phase - 1, body));
+    QN_TRY(qn_control_frame(caller, step, s->phase - 1, body));
     for (int i = 0; i < s->n_out; i++) QN_TRY(take_output(s, i, *body, i));
     return QN_OK;
   }
@@ -69,55 +67,46 @@ static qn_status if_run(qn_frame *caller, qn_plan_step *step, qn_frame **body) {
   if (condition->dtype != QN_BOOL || condition->count != 1) return qn_step_fail(s, QN_ERR_TYPE, "the condition must be one bool");
   bool yes = *(const uint8_t *)condition->data != 0;
   int index;
-  const qn_attr *branch = graph_attr(s, yes ? "then_branch" : "else_branch", &index);
+  const qn_attr *branch = qn_control_graph(s, yes ? "then_branch" : "else_branch", &index);
   if (!branch) return qn_step_fail(s, QN_ERR_FORMAT, "the node has no %s", yes ? "then_branch" : "else_branch");
-  QN_TRY(body_frame(caller, step, index, body));
+  QN_TRY(qn_control_frame(caller, step, index, body));
   if ((*body)->ir->n_outputs < s->n_out) return qn_step_fail(s, QN_ERR_FORMAT, "its %s gives %d outputs where %d are needed", branch->name, (*body)->ir->n_outputs, s->n_out);
   if ((*body)->ir->n_inputs) return qn_step_fail(s, QN_ERR_FORMAT, "a branch must have no inputs");
-  QN_TRY(bind_captures(*body, s));
+  QN_TRY(qn_control_captures(*body, s));
   s->phase = index + 1;
   return QN_CALL;
 }
 
-/* ---- Loop and Scan ---- */
-
-typedef struct loop_state {
-  int64_t iteration, trips;   /* trips -1: no limit */
-  qn_value *carried[2];       /* [n_carried] values of this iteration and the next */
-  qn_value *collected;        /* [n_scans] outputs so far, stacked along a new first dimension */
-  qn_value *slices;           /* Scan: [n_inputs] one element of each scanned input */
-  int n_carried, n_scans;
-  uint8_t condition;
-} loop_state;
+/* ---- Loop ---- */
 
 static void free_values(qn_value *v, int n) {
   for (int i = 0; v && i < n; i++) qn_value_clear(&v[i]);
   qn_free(v);
 }
 
-static void release_loop(qn_step *s) {
-  loop_state *l = s->state;
+void qn_loop_release(qn_step *s) {
+  qn_loop *l = s->state;
   free_values(l->carried[0], l->n_carried);
   free_values(l->carried[1], l->n_carried);
   free_values(l->collected, l->n_scans);
-  free_values(l->slices, l->n_scans + l->n_carried + s->n_in);
+  free_values(l->slices, l->n_slices);
   memset(l, 0, sizeof *l);
 }
 
-static qn_status loop_values(qn_step *s, loop_state *l, int carried, int scans) {
+qn_status qn_loop_values(qn_step *s, qn_loop *l, int carried, int scans, int slices) {
   if (l->carried[0]) return QN_OK;
   l->n_carried = carried;
   l->n_scans = scans;
+  l->n_slices = slices;
   l->carried[0] = qn_alloc_zeroed((size_t)carried * sizeof(qn_value));
   l->carried[1] = qn_alloc_zeroed((size_t)carried * sizeof(qn_value));
   l->collected = qn_alloc_zeroed((size_t)scans * sizeof(qn_value));
-  l->slices = qn_alloc_zeroed((size_t)(scans + carried + s->n_in) * sizeof(qn_value));
+  l->slices = qn_alloc_zeroed((size_t)slices * sizeof(qn_value));
   if (!l->carried[0] || !l->carried[1] || !l->collected || !l->slices) return qn_step_fail(s, QN_ERR_MEMORY, "no memory for the loop");
   return QN_OK;
 }
 
-/* Appends one iteration's value. */
-static qn_status collect(qn_step *s, loop_state *l, int k, const qn_value *v) {
+qn_status qn_loop_collect(qn_step *s, qn_loop *l, int k, const qn_value *v) {
   qn_value *all = &l->collected[k];
   const qn_tensor *t = &v->tensor;
   if (v->kind != QN_KIND_TENSOR || t->dtype == QN_STRING || t->rank + 1 > QN_MAX_RANK || qn_dtype_size(t->dtype) == 0)
@@ -143,7 +132,7 @@ static qn_status collect(qn_step *s, loop_state *l, int k, const qn_value *v) {
   return QN_OK;
 }
 
-static qn_status empty_scan(qn_step *s, qn_frame *body, int output, qn_value *out) {
+qn_status qn_loop_empty(qn_step *s, qn_frame *body, int output, qn_value *out) {
   const qn_onnx_port_item *p = body->ir->source->outputs;
   for (int i = 0; i < output && p; i++) p = p->next;
   int64_t dims[QN_MAX_RANK] = {0};
@@ -152,25 +141,35 @@ static qn_status empty_scan(qn_step *s, qn_frame *body, int output, qn_value *ou
   return qn_value_reserve(out, p && p->port.dtype ? p->port.dtype : QN_FLOAT, rank + 1, dims, s->err);
 }
 
-static const qn_value *body_output(qn_frame *body, int i) {
+const qn_value *qn_loop_output(qn_frame *body, int i) {
   const qn_value *v = qn_frame_output(body, i, NULL);
   const qn_constant *k = body->ir->values[body->ir->outputs[i]].constant;
   return v ? v : k ? &k->value : NULL;
 }
 
+qn_status qn_loop_advance(qn_step *s, qn_loop *l, qn_frame *body, int first) {
+  for (int k = 0; k < l->n_carried; k++) QN_TRY(qn_value_copy(&l->carried[1][k], qn_loop_output(body, first + k), s->err));
+  for (int k = 0; k < l->n_scans; k++) QN_TRY(qn_loop_collect(s, l, k, qn_loop_output(body, first + l->n_carried + k)));
+  qn_value *next = l->carried[1];
+  l->carried[1] = l->carried[0];
+  l->carried[0] = next;
+  l->iteration++;
+  return QN_OK;
+}
+
 /* Loop: inputs M, condition, carried…; body (iteration, condition, carried…) → (condition, carried…, scans…). */
 static qn_status loop_run(qn_frame *caller, qn_plan_step *step, qn_frame **body) {
   qn_step *s = &step->step;
-  loop_state *l = s->state;
+  qn_loop *l = s->state;
   int index;
-  if (!graph_attr(s, "body", &index)) return qn_step_fail(s, QN_ERR_FORMAT, "the node has no body");
-  QN_TRY(body_frame(caller, step, index, body));
+  if (!qn_control_graph(s, "body", &index)) return qn_step_fail(s, QN_ERR_FORMAT, "the node has no body");
+  QN_TRY(qn_control_frame(caller, step, index, body));
   qn_ir *g = (*body)->ir;
   qn_ir_node *node = &caller->ir->nodes[step->node];
   int carried = node->n_explicit > 2 ? node->n_explicit - 2 : 0, scans = g->n_outputs - 1 - carried;
   if (scans < 0 || g->n_inputs != carried + 2 || node->n_out > carried + scans)
     return qn_step_fail(s, QN_ERR_FORMAT, "its body has %d inputs and %d outputs, which does not fit %d carried values", g->n_inputs, g->n_outputs, carried);
-  QN_TRY(loop_values(s, l, carried, scans));
+  QN_TRY(qn_loop_values(s, l, carried, scans, 0));
   if (s->phase == 0) {
     const qn_tensor *trips = qn_in(s, 0), *condition = qn_in(s, 1);
     if (trips && (trips->dtype != QN_INT64 || trips->count != 1)) return qn_step_fail(s, QN_ERR_TYPE, "the trip count must be one int64");
@@ -185,15 +184,10 @@ static qn_status loop_run(qn_frame *caller, qn_plan_step *step, qn_frame **body)
     }
     s->phase = 1;
   } else {
-    const qn_value *condition = body_output(*body, 0);
+    const qn_value *condition = qn_loop_output(*body, 0);
     if (!condition || condition->tensor.dtype != QN_BOOL || condition->tensor.count != 1) return qn_step_fail(s, QN_ERR_TYPE, "the body's condition must be one bool");
     l->condition = *(const uint8_t *)condition->tensor.data != 0;
-    for (int k = 0; k < carried; k++) QN_TRY(qn_value_copy(&l->carried[1][k], body_output(*body, k + 1), s->err));
-    for (int k = 0; k < scans; k++) QN_TRY(collect(s, l, k, body_output(*body, carried + 1 + k)));
-    qn_value *next = l->carried[1];
-    l->carried[1] = l->carried[0];
-    l->carried[0] = next;
-    l->iteration++;
+    QN_TRY(qn_loop_advance(s, l, *body, 1));
   }
   if (l->condition && (l->trips < 0 || l->iteration < l->trips)) {
     qn_value iteration = {.tensor = {.dtype = QN_INT64, .count = 1, .data = &l->iteration}};
@@ -202,136 +196,28 @@ static qn_status loop_run(qn_frame *caller, qn_plan_step *step, qn_frame **body)
     const qn_onnx_port_item *p = g->source->inputs;
     if (p && p->port.rank == 1) { iteration.tensor.rank = 1; iteration.tensor.dims[0] = 1; }
     if (p && p->next && p->next->port.rank == 1) { condition.tensor.rank = 1; condition.tensor.dims[0] = 1; }
-    bind(&(*body)->inputs[0], &iteration);
-    bind(&(*body)->inputs[1], &condition);
-    for (int k = 0; k < carried; k++) bind(&(*body)->inputs[k + 2], &l->carried[0][k]);
-    QN_TRY(bind_captures(*body, s));
+    qn_control_bind(&(*body)->inputs[0], &iteration);
+    qn_control_bind(&(*body)->inputs[1], &condition);
+    for (int k = 0; k < carried; k++) qn_control_bind(&(*body)->inputs[k + 2], &l->carried[0][k]);
+    QN_TRY(qn_control_captures(*body, s));
     return QN_CALL;
   }
   for (int i = 0; i < s->n_out; i++) {
     if (!s->out[i]) continue;
     if (i < carried) QN_TRY(qn_value_copy(s->out[i], &l->carried[0][i], s->err));
     else if (l->iteration) QN_TRY(qn_value_copy(s->out[i], &l->collected[i - carried], s->err));
-    else QN_TRY(empty_scan(s, *body, i + 1, s->out[i]));
+    else QN_TRY(qn_loop_empty(s, *body, i + 1, s->out[i]));
   }
   return QN_OK;
 }
 
-/* One element of `t` along `axis`, counted from the back when `reverse`. */
-static qn_status slice_of(qn_step *s, const qn_tensor *t, int axis, int64_t index, qn_value *out) {
-  int64_t dims[QN_MAX_RANK];
-  size_t outer = 1, inner = qn_dtype_size(t->dtype);
-  for (int d = 0, k = 0; d < t->rank; d++) {
-    if (d != axis) dims[k++] = t->dims[d];
-    if (d < axis) outer *= (size_t)t->dims[d];
-    if (d > axis) inner *= (size_t)t->dims[d];
-  }
-  QN_TRY(qn_value_reserve(out, t->dtype, t->rank - 1, dims, s->err));
-  for (size_t o = 0; o < outer; o++)
-    memcpy((uint8_t *)out->tensor.data + o * inner, (const uint8_t *)t->data + (o * (size_t)t->dims[axis] + (size_t)index) * inner, inner);
-  return QN_OK;
-}
-
-static qn_status list_attr(const qn_step *s, const char *name, int i, int64_t *value) {
-  int64_t list[64];
-  int n = qn_attr_ints(s, name, list, 64);
-  *value = n > i && i < 64 ? list[i] : 0;
-  return QN_OK;
-}
-
-/* Moves the stacked first dimension to `axis`, reversed when asked. */
-static qn_status place_scan(qn_step *s, const qn_tensor *t, int64_t axis, bool reverse, qn_value *out) {
-  if (axis < 0) axis += t->rank;
-  if (axis < 0 || axis >= t->rank) return qn_step_fail(s, QN_ERR_ARGUMENT, "scan output axis %lld is out of range", (long long)axis);
-  int64_t dims[QN_MAX_RANK];
-  for (int d = 0; d < axis; d++) dims[d] = t->dims[d + 1];
-  dims[axis] = t->dims[0];
-  for (int d = (int)axis + 1; d < t->rank; d++) dims[d] = t->dims[d];
-  QN_TRY(qn_value_reserve(out, t->dtype, t->rank, dims, s->err));
-  size_t outer = 1, inner = qn_dtype_size(t->dtype), steps = (size_t)t->dims[0];
-  for (int d = 0; d < axis; d++) outer *= (size_t)dims[d];
-  for (int d = (int)axis + 1; d < t->rank; d++) inner *= (size_t)dims[d];
-  for (size_t k = 0; k < steps; k++)
-    for (size_t o = 0; o < outer; o++)
-      memcpy((uint8_t *)out->tensor.data + (o * steps + (reverse ? steps - 1 - k : k)) * inner, (const uint8_t *)t->data + (k * outer + o) * inner, inner);
-  return QN_OK;
-}
-
-/* Scan (opset 9 and up): inputs initial states…, scanned…; body (states…, elements…) → (states…, scans…). */
-static qn_status scan_run(qn_frame *caller, qn_plan_step *step, qn_frame **body) {
-  qn_step *s = &step->step;
-  loop_state *l = s->state;
-  int index;
-  if (!graph_attr(s, "body", &index)) return qn_step_fail(s, QN_ERR_FORMAT, "the node has no body");
-  QN_TRY(body_frame(caller, step, index, body));
-  qn_ir *g = (*body)->ir;
-  qn_ir_node *node = &caller->ir->nodes[step->node];
-  int64_t scanned = qn_attr_int(s, "num_scan_inputs", 0), carried64 = node->n_explicit - scanned;
-  if (scanned < 1 || carried64 < 0 || g->n_inputs != node->n_explicit || g->n_outputs < carried64 || node->n_out > g->n_outputs)
-    return qn_step_fail(s, QN_ERR_FORMAT, "its body has %d inputs and %d outputs, which does not fit", g->n_inputs, g->n_outputs);
-  int carried = (int)carried64, scans = g->n_outputs - carried;
-  QN_TRY(loop_values(s, l, carried, scans));
-  if (s->phase == 0) {
-    l->iteration = 0;
-    for (int k = 0; k < carried; k++) QN_TRY(qn_value_copy(&l->carried[0][k], s->in[k], s->err));
-    s->phase = 1;
-  } else {
-    for (int k = 0; k < carried; k++) QN_TRY(qn_value_copy(&l->carried[1][k], body_output(*body, k), s->err));
-    for (int k = 0; k < scans; k++) QN_TRY(collect(s, l, k, body_output(*body, carried + k)));
-    qn_value *next = l->carried[1];
-    l->carried[1] = l->carried[0];
-    l->carried[0] = next;
-    l->iteration++;
-  }
-  bool more = true;
-  l->trips = -1;
-  for (int k = 0; k < scanned; k++) {
-    const qn_tensor *t = qn_in(s, carried + k);
-    int64_t axis64, reverse;
-    int axis;
-    QN_TRY(list_attr(s, "scan_input_axes", k, &axis64));
-    QN_TRY(list_attr(s, "scan_input_directions", k, &reverse));
-    if (!t || s->in[carried + k]->kind != QN_KIND_TENSOR || t->rank < 1 || qn_dtype_size(t->dtype) == 0 || t->dtype == QN_STRING)
-      return qn_step_fail(s, QN_ERR_TYPE, "scanned input %d is not a plain tensor of rank 1 or more", k);
-    QN_TRY(qn_axis_plain(s, axis64, t->rank, &axis));
-    if (l->trips >= 0 && l->trips != t->dims[axis]) return qn_step_fail(s, QN_ERR_SHAPE, "the scanned inputs differ in length: %lld and %lld", (long long)l->trips, (long long)t->dims[axis]);
-    l->trips = t->dims[axis];
-    more = l->iteration < l->trips;
-    if (!more) continue;
-    QN_TRY(slice_of(s, t, axis, reverse ? l->trips - 1 - l->iteration : l->iteration, &l->slices[k]));
-    bind(&(*body)->inputs[carried + k], &l->slices[k]);
-  }
-  if (more) {
-    for (int k = 0; k < carried; k++) bind(&(*body)->inputs[k], &l->carried[0][k]);
-    QN_TRY(bind_captures(*body, s));
-    return QN_CALL;
-  }
-  for (int i = 0; i < s->n_out; i++) {
-    if (!s->out[i]) continue;
-    int64_t axis = 0, reverse = 0;
-    if (i >= carried) {
-      QN_TRY(list_attr(s, "scan_output_axes", i - carried, &axis));
-      QN_TRY(list_attr(s, "scan_output_directions", i - carried, &reverse));
-    }
-    if (i < carried) QN_TRY(qn_value_copy(s->out[i], &l->carried[0][i], s->err));
-    else if (l->iteration) QN_TRY(place_scan(s, &l->collected[i - carried].tensor, axis, reverse != 0, s->out[i]));
-    else QN_TRY(empty_scan(s, *body, i, s->out[i]));
-  }
-  return QN_OK;
-}
-
-const qn_op qn_op_if = {.domain = "", .name = "If", .since = 1, .min_in = 1, .max_in = 1, .min_out = 1, .max_out = -1, .flags = QN_CONTROL, .plan = plan_control};
+const qn_op qn_op_if = {.domain = "", .name = "If", .since = 1, .min_in = 1, .max_in = 1, .min_out = 1, .max_out = -1, .flags = QN_CONTROL, .plan = qn_control_plan};
 const qn_op qn_op_loop = {.domain = "", .name = "Loop", .since = 1, .min_in = 1, .max_in = -1, .min_out = 1, .max_out = -1, .flags = QN_CONTROL,
-                          .plan = plan_control, .release = release_loop};
-const qn_op qn_op_scan = {.domain = "", .name = "Scan", .since = 9, .min_in = 1, .max_in = -1, .min_out = 1, .max_out = -1, .flags = QN_CONTROL,
-                          .plan = plan_control, .release = release_loop};
-
-_Static_assert(sizeof(loop_state) <= 256, "plan_control asks for the state of a loop");
-
+                          .plan = qn_control_plan, .release = qn_loop_release};
 qn_status qn_control_run(qn_frame *caller, qn_plan_step *step, qn_frame **body) {
   switch (step->step.op->name[0]) {
     case 'I': return if_run(caller, step, body);
     case 'L': return loop_run(caller, step, body);
-    default: return scan_run(caller, step, body);
+    default: return qn_scan_run(caller, step, body);
   }
 }

@@ -20,7 +20,7 @@ static qn_status load_model(qn_model *m, const unsigned char *bytes, size_t size
   while (at < size) {
     void *p;
     size_t n;
-    QN_TRY(qn_model_want(m, size - at, &p, &n));
+    QN_TRY(qn_model_want(m, &p, &n));
     if (n > size - at) n = size - at;
     memcpy(p, bytes + at, n);
     QN_TRY(qn_model_commit(m, n));

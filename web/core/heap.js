@@ -167,11 +167,10 @@ export class Heap {
    * Gives the next bytes of the file.
    * @param {number} model
    * @param {Uint8Array} bytes
-   * @param {number} expected bytes still to come, these included; 0: unknown
    */
-  push(model, bytes, expected) {
+  push(model, bytes) {
     for (let at = 0; at < bytes.length;) {
-      this.#check(model, this.#call('want', model, Math.min(Math.max(0, expected - at), 0xffffffff)));
+      this.#check(model, this.#call('want', model));
       const pointer = this.#call('want_ptr', model) >>> 0;
       const n = Math.min(this.#call('want_size', model) >>> 0, bytes.length - at);
       this.#bytes.set(bytes.subarray(at, at + n), pointer);

@@ -70,7 +70,7 @@ export class Session {
     const opened = early ?? await openSource(expected ? describeSource(await readVerified(source, expected, (loaded, total) => onProgress?.({ stage: 'download', loaded, total }), signal)) : source, signal);
     if (!expected) onProgress?.({ stage: 'download', loaded: 0, total: opened.total });
     const size = await readAll(opened, (chunk, loaded) => {
-      this.#heap.push(this.#model, chunk, Math.max(0, opened.total - loaded));
+      this.#heap.push(this.#model, chunk);
       if (!expected) onProgress?.({ stage: 'download', loaded: loaded + chunk.length, total: opened.total });
     }, signal);
     await this.#readExternal(baseOf(source), externalData ?? new Map(), onProgress, signal);
@@ -110,7 +110,7 @@ export class Session {
           const bytes = await file.read(at, Math.min(EXTERNAL_PIECE, end - at));
           throwIfAborted(signal);
           if (!bytes.length) throw new QuernError('network', `${file.name} broke off at byte ${at}`);
-          this.#heap.push(this.#model, bytes, end - at);
+          this.#heap.push(this.#model, bytes);
           at += bytes.length;
         }
       }
