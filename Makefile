@@ -84,7 +84,7 @@ conformance-native: deps build/asan/run_cases ## the same cases under the saniti
 	@node tests/conformance/native.mjs
 
 check: node_modules  ## include arrows, types, generated files
-	@node tools/check-includes.mjs && node_modules/.bin/tsc -p web/tsconfig.json
+	@node tools/check-includes.mjs && node_modules/.bin/tsc -p web/tsconfig.json && node_modules/.bin/tsc -p tests/types
 
 size: wasm js        ## bytes on the wire by part, against the budget
 	@node tools/size.mjs

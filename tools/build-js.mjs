@@ -1,6 +1,6 @@
 // The JavaScript of dist/: bundles by esbuild, declarations by TypeScript from the JSDoc.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, existsSync, statSync, readdirSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
 
@@ -21,7 +21,11 @@ if (!existsSync(stamp) || statSync(stamp).mtimeMs < newest || !existsSync('dist/
     build({ ...shared, format: 'esm', entryPoints: ['web/worker/worker.js'], outfile: 'dist/worker.js' }),
     build({ ...classic, banner: { js: here }, entryPoints: ['web/quern.js'], outfile: 'dist/quern.js' }),
     build({ ...classic, banner: { js: here }, entryPoints: ['web/worker/worker.js'], outfile: 'dist/worker.classic.js' }),
+    // for require(), in Node and in bundlers
+    build({ ...classic, format: 'cjs', banner: { js: 'var QUERN_SCRIPT_URL = typeof __filename === "string" ? require("node:url").pathToFileURL(__filename).href : document.currentScript.src;' },
+      entryPoints: ['web/index.js', 'web/ort.js'], outdir: 'dist', outExtension: { '.js': '.cjs' } }),
   ]);
   execFileSync('node_modules/.bin/tsc', ['-p', 'web/tsconfig.json', '--noEmit', 'false', '--declaration', '--emitDeclarationOnly', '--outDir', 'dist/types'], { stdio: 'inherit' });
-  (await import('node:fs')).writeFileSync(stamp, id);
+  for (const file of ['ort/ort-types.d.ts', 'ort/ort-types.d.cts']) copyFileSync('web/ort/ort-types.d.ts', `dist/types/${file}`); // written by hand, so not by tsc
+  writeFileSync(stamp, id);
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { describe, test } from 'node:test';
-import { ort } from './helpers/quern.mjs';
+import { dist, ort, wasm } from './helpers/quern.mjs';
 import { f32, model } from './onnx-writer.mjs';
 
 const { InferenceSession, Tensor, env } = ort;
@@ -54,6 +56,101 @@ describe('onnxruntime-web\'s names', () => {
     await assert.rejects(s.run({ x }, x), TypeError);
     await assert.rejects(s.run({ x }, ['y'], 5), TypeError);
     assert.deepEqual((await s.run({ x, unknown: x })).y.data, Float32Array.of(2, 4));
+  });
+
+  test('outputs into tensors of the caller', async () => {
+    const s = await InferenceSession.create(bytes);
+    const x = new Tensor('float32', [3, 4], [1, 2]);
+    const y = new Tensor('float32', [0, 0], [1, 2]);
+    const out = await s.run({ x }, { y, z: null });
+    assert.equal(out.y, y);
+    assert.deepEqual([...y.data, ...out.z.data], [4, 6, -3, -4]);
+    await assert.rejects(s.run({ x }, { y: new Tensor('float32', [0, 0]) }), /'y' is float32 \[1, 2\]; the tensor allocated for it is float32 \[2\]/);
+    await assert.rejects(s.run({ x }, { terminate: true }), /terminate/);
+  });
+
+  test('fixed dimensions', async () => {
+    const s = await InferenceSession.create(bytes, { freeDimensionOverrides: { n: 2 } });
+    assert.deepEqual([s.inputMetadata[0].shape, s.outputMetadata[1].shape], [[2, 2], [2, 2]]);
+    assert.deepEqual([...(await s.run({ x: new Tensor('float32', [1, 2, 3, 4], [2, 2]) })).z.data], [-1, -2, -3, -4]);
+    await assert.rejects(s.run({ x: new Tensor('float32', [1, 2], [1, 2]) }), /'x' has the size 1 at dimension 0; freeDimensionOverrides set 'n' to 2/);
+    await assert.rejects(InferenceSession.create(bytes, { freeDimensionOverrides: { n: -1 } }), /non-negative integer/);
+  });
+
+  test('an initializer that can be overridden is no input that must be given', async () => {
+    const s = await InferenceSession.create(model({ irVersion: 8, nodes: [{ op: 'Add', in: ['x', 'w'], out: ['y'] }],
+      inputs: [{ name: 'x', dims: [2] }, { name: 'w', dims: [2] }], outputs: [{ name: 'y', dims: [2] }], initializers: { w: f32([2], 1, 2) } }));
+    assert.deepEqual(s.inputNames, ['x']);
+    const x = new Tensor('float32', [1, 1]);
+    assert.deepEqual([...(await s.run({ x })).y.data, ...(await s.run({ x, w: new Tensor('float32', [5, 5]) })).y.data], [2, 3, 6, 6]);
+  });
+
+  test('execution providers and backends', async () => {
+    for (const name of ['wasm', 'webgpu', 'webgl', 'webnn', 'cuda']) await InferenceSession.create(bytes, { executionProviders: [{ name }] });
+    await InferenceSession.create(bytes, { executionProviders: ['none', 'wasm'] });
+    await assert.rejects(InferenceSession.create(bytes, { executionProviders: ['none'] }), /no available backend found.*\[none\]/);
+    const calls = [];
+    const backend = {
+      init: async (name) => void calls.push(name),
+      createInferenceSessionHandler: async (source) => ({
+        inputNames: ['a'], outputNames: ['b'], inputMetadata: [], outputMetadata: [], startProfiling() {}, endProfiling() {}, dispose: async () => void calls.push('dispose'),
+        run: async (feeds, fetches) => ({ b: { type: 'int32', data: Int32Array.of(source.length, Object.keys(fetches).length), dims: [2] } }),
+      }),
+    };
+    ort.registerBackend('mine', backend, 10);
+    const s = await InferenceSession.create(bytes, { executionProviders: ['mine'] });
+    const { b } = await s.run({ a: new Tensor('int32', [1]) });
+    await s.release();
+    assert.ok(b instanceof Tensor);
+    assert.deepEqual([[...b.data], calls], [[bytes.length, 1], ['mine', 'dispose']]);
+    assert.throws(() => ort.registerBackend('mine', { ...backend }, 10), /another one has it/);
+    assert.throws(() => ort.registerBackend('x', {}, 1), TypeError);
+  });
+
+  test('types that JavaScript has no array for', () => {
+    assert.deepEqual(new Tensor('int4', Int8Array.of(0x21, 3), [3]).dims, [3]);
+    assert.deepEqual(new Tensor('uint4', Uint8Array.of(0x21)).dims, [2]);
+    assert.deepEqual(new Tensor('bfloat16', Uint16Array.of(0x3f80)).dims, [1]);
+    assert.equal(new Tensor('float8e4m3fn', Uint8Array.of(1, 2), [2]).size, 2);
+    assert.deepEqual(new Tensor('float16', Uint16Array.of(0x3c00), [1]).dims, [1]);
+    for (const type of ['int4', 'uint4', 'int2', 'float4e2m1', 'bfloat16', 'float8e5m2']) assert.throws(() => new Tensor(type, [1]), /from number array is not supported/);
+    assert.throws(() => new Tensor('int4', Int8Array.of(1), [3]), /size\(3\)/);
+  });
+
+  test('tensors that lie elsewhere', async () => {
+    let freed = 0;
+    const elsewhere = (more) => Tensor.fromGpuBuffer({ size: 8, mapState: 'unmapped' }, { dims: [1, 2], download: async () => Float32Array.of(3, 4), dispose: () => freed++, ...more });
+    const x = elsewhere({});
+    assert.deepEqual([x.location, x.type, x.size, x.gpuBuffer.size], ['gpu-buffer', 'float32', 2, 8]);
+    assert.throws(() => x.data, /not on the CPU but in gpu-buffer/);
+    assert.throws(() => x.texture, /gpu-buffer, not in texture/);
+    assert.throws(() => x.reshape([2]), /owns a resource/);
+    const s = await InferenceSession.create(bytes);
+    assert.deepEqual([...(await s.run({ x })).y.data], [4, 6]);
+    assert.equal(x.location, 'cpu');
+    x.dispose();
+    assert.equal(freed, 1);
+    await assert.rejects(s.run({ x: elsewhere({ download: undefined }) }), /without a download function/);
+    const p = Tensor.fromPinnedBuffer('float32', Float32Array.of(1, 2), [1, 2]);
+    assert.deepEqual([p.location, p.reshape([2]).location, [...(await s.run({ x: p })).z.data]], ['cpu-pinned', 'cpu-pinned', [-1, -2]]);
+    assert.throws(() => Tensor.fromPinnedBuffer('float32', Int32Array.of(1)), /should be of type Float32Array, got Int32Array/);
+    assert.throws(() => new Tensor({ location: 'moon', type: 'float32', dims: [1] }), /unsupported location 'moon'/);
+    await assert.rejects(Tensor.fromImage('data:image/png;base64,AAAA'), /image decoder|canvas/);
+    assert.throws(() => p.reshape([1, 1, 1, 2]).toDataURL(), /document/);
+  });
+
+  test('by require()', { skip: existsSync(new URL('ort.cjs', dist)) ? false : 'SKIP: ort.cjs is not built' }, async () => {
+    const required = createRequire(import.meta.url)(new URL('ort.cjs', dist).pathname);
+    assert.deepEqual(Object.keys(required).sort(), Object.keys(ort).sort());
+    await required.init({ wasm });
+    const s = await required.InferenceSession.create(bytes);
+    assert.deepEqual([...(await s.run({ x: new required.Tensor('float32', [3, 4], [1, 2]) })).y.data], [4, 6]);
+  });
+
+  test('every name of onnxruntime-web', () => {
+    const names = Object.keys(createRequire(import.meta.url)('onnxruntime-common'));
+    for (const name of names) assert.ok(name in ort && name in ort.default, name);
+    for (const trace of ['TRACE', 'TRACE_FUNC_BEGIN', 'TRACE_FUNC_END', 'TRACE_EVENT_BEGIN', 'TRACE_EVENT_END']) ort[trace]('a', 'b');
   });
 
   test('tensors', () => {
