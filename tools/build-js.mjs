@@ -22,7 +22,7 @@ if (!existsSync(stamp) || statSync(stamp).mtimeMs < newest || !existsSync('dist/
     build({ ...classic, banner: { js: here }, entryPoints: ['web/quern.js'], outfile: 'dist/quern.js' }),
     build({ ...classic, banner: { js: here }, entryPoints: ['web/worker/worker.js'], outfile: 'dist/worker.classic.js' }),
     // for require(), in Node and in bundlers
-    build({ ...classic, format: 'cjs', banner: { js: 'var QUERN_SCRIPT_URL = typeof __filename === "string" ? require("node:url").pathToFileURL(__filename).href : document.currentScript.src;' },
+    build({ ...classic, format: 'cjs', platform: 'node', banner: { js: 'var QUERN_SCRIPT_URL = typeof __filename === "string" ? require("node:url").pathToFileURL(__filename).href : document.currentScript.src;' },
       entryPoints: ['web/index.js', 'web/ort.js'], outdir: 'dist', outExtension: { '.js': '.cjs' } }),
   ]);
   execFileSync('node_modules/.bin/tsc', ['-p', 'web/tsconfig.json', '--noEmit', 'false', '--declaration', '--emitDeclarationOnly', '--outDir', 'dist/types'], { stdio: 'inherit' });

@@ -85,6 +85,13 @@ describe('onnxruntime-web\'s names', () => {
     assert.deepEqual([...(await s.run({ x })).y.data, ...(await s.run({ x, w: new Tensor('float32', [5, 5]) })).y.data], [2, 3, 6, 6]);
   });
 
+  test('one element of any rank for a scalar', async () => {
+    const s = await InferenceSession.create(model({ nodes: [{ op: 'Mul', in: ['x', 'k'], out: ['y'] }], inputs: [{ name: 'x', dims: [2] }, { name: 'k', dims: [] }], outputs: [{ name: 'y', dims: [2] }] }));
+    const x = new Tensor('float32', [1, 2]);
+    for (const dims of [[], [1], [1, 1]]) assert.deepEqual([...(await s.run({ x, k: new Tensor('float32', [3], dims) })).y.data], [3, 6]);
+    await assert.rejects(s.run({ x, k: new Tensor('float32', [3, 3], [2]) }), /'k' has shape \[2\]; the model expects \[\]/);
+  });
+
   test('execution providers and backends', async () => {
     for (const name of ['wasm', 'webgpu', 'webgl', 'webnn', 'cuda']) await InferenceSession.create(bytes, { executionProviders: [{ name }] });
     await InferenceSession.create(bytes, { executionProviders: ['none', 'wasm'] });
