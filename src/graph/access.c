@@ -82,6 +82,8 @@ const qn_tensor *qn_const(const qn_step *s, int i) {
   return k && k->value.kind == QN_KIND_TENSOR && k->value.tensor.data ? &k->value.tensor : NULL;
 }
 
+bool qn_has_input(const qn_step *s, int i) { return i < s->planner->node->n_in && s->planner->node->in[i] >= 0; }
+
 void *qn_keep_block(qn_step *s, size_t size) { return qn_context_keep(s->planner->context, size); }
 
 bool qn_keep_adopt(qn_step *s, void *block) { return qn_context_adopt(s->planner->context, block); }

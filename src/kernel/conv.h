@@ -1,4 +1,4 @@
-/* Convolution and its transpose: float32 by im2col and the packed product, int8 the same way, double as the reference. */
+/* Convolution and its transpose: float32 by im2col and the packed product, double as the reference. */
 #ifndef QN_KERNEL_CONV_H
 #define QN_KERNEL_CONV_H
 
@@ -26,19 +26,6 @@ size_t qn_conv_transpose_packed_count(int64_t groups, int64_t channels, int64_t 
 void qn_conv_transpose_pack(int64_t groups, int64_t channels, int64_t group_maps, int64_t taps, const float *w, float *packed);
 size_t qn_conv_transpose_room(const qn_conv *c);
 void qn_conv_transpose_f32(const qn_conv *c, const float *x, const float *packed, const float *bias, float *y, void *scratch);
-
-/* 8-bit weights [maps, group_channels, taps], packed with qn_gemm_i8_pack() per group. */
-size_t qn_conv_i8_packed_count(int64_t groups, int64_t maps, int64_t group_channels, int64_t taps);
-void qn_conv_i8_pack(int64_t groups, int64_t maps, int64_t group_channels, int64_t taps, const void *w, bool is_signed, int8_t *packed);
-size_t qn_conv_i8_room(const qn_conv *c);
-/* x_zero: x's zero point. zero: [maps] zero points of the packed weights. y: int32. */
-typedef struct qn_conv_i8_out {
-  void *user;
-  /* sums [points, maps of the group] of consecutive output points; first_map counts over all groups. */
-  void (*put)(void *user, int64_t batch, int64_t first_point, int64_t points, int64_t first_map, int64_t maps, const int32_t *sums);
-} qn_conv_i8_out;
-void qn_conv_i8(const qn_conv *c, const void *x, bool x_signed, int32_t x_zero, const int8_t *packed, const int32_t *zero,
-                const qn_conv_i8_out *out, void *scratch);
 
 /* References, straight from the definition; unpacked weights. taps_room: min(taps, in_points) elements. */
 void qn_conv_ref(const qn_conv *c, const double *x, const double *w, const double *bias, double *y, qn_tap *taps_room);

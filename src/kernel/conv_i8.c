@@ -1,64 +1,237 @@
-/* 8-bit convolution: rows of int16 with the zero point subtracted, so that padding is 0, and the exact product. */
+#include "kernel/conv_i8.h"
+
 #include <string.h>
 
 #include "base/memory.h"
-#include "kernel/conv.h"
 
-enum { BLOCK = 48 };
+enum { BLOCK_BYTES = 256 * 1024, BLOCK_MIN = 8 };
 
-size_t qn_conv_i8_packed_count(int64_t groups, int64_t maps, int64_t group_channels, int64_t taps) {
+/* Rows of int16 that are made at a time, in whole tiles. */
+static int64_t block_of(int64_t depth, int64_t points) {
+  int64_t rows = depth > 0 ? BLOCK_BYTES / 2 / depth / 4 * 4 : QN_GEMM_I8_ROWS;
+  rows = rows < BLOCK_MIN ? BLOCK_MIN : rows > QN_GEMM_I8_ROWS ? QN_GEMM_I8_ROWS : rows;
+  return rows < points ? rows : points;
+}
+
+size_t qn_conv_i8_packed_size(int64_t groups, int64_t maps, int64_t group_channels, int64_t taps) {
   size_t depth, each, all;
   if (maps == 0 || group_channels == 0 || taps == 0) return 1;
+  if (qn_conv_i8_is_depthwise(groups, maps, group_channels)) return qn_depthwise_i8_packed_size(maps, taps);
   if (!qn_size_mul((size_t)group_channels, (size_t)taps, &depth) || depth > INT32_MAX - 1) return 0;
   each = qn_gemm_packed_count(qn_gemm_i8_depth((int64_t)depth), maps / groups, 1);
   return each && qn_size_mul(each, (size_t)groups, &all) ? all : 0;
 }
 
-/* Columns in the order [channel, tap], as the weights lie. */
-void qn_conv_i8_pack(int64_t groups, int64_t maps, int64_t group_channels, int64_t taps, const void *w, bool is_signed, int8_t *packed) {
-  int64_t depth = group_channels * taps, group_maps = maps / groups;
+/* Per group the matrix [taps · group_channels, maps / groups], so that the channels of a tap are copied as they lie. */
+void qn_conv_i8_pack(int64_t groups, int64_t maps, int64_t group_channels, int64_t taps, const void *w, bool is_signed, const int32_t *zero, void *packed) {
+  const int64_t depth = group_channels * taps, group_maps = maps / groups;
   if (depth == 0 || group_maps == 0) return;
-  size_t each = qn_gemm_packed_count(qn_gemm_i8_depth(depth), group_maps, 1);
-  for (int64_t g = 0; g < groups; g++)
-    qn_gemm_i8_pack(depth, group_maps, (const uint8_t *)w + g * group_maps * depth, is_signed, 1, depth, packed + (size_t)g * each);
+  if (qn_conv_i8_is_depthwise(groups, maps, group_channels)) {
+    qn_depthwise_i8_pack(maps, taps, w, is_signed, zero, packed);
+    return;
+  }
+  uint8_t *to = packed;
+  const uint8_t flip = is_signed ? 0 : 0x80;
+  for (int64_t g = 0; g < groups; g++) {
+    const uint8_t *from = (const uint8_t *)w + g * group_maps * depth;
+    for (int64_t j = 0; j < group_maps; j += QN_PANEL)
+      for (int64_t i = 0; i < depth; i += 2)
+        for (int64_t m = j; m < j + QN_PANEL; m++)
+          for (int64_t k = i; k < i + 2; k++)
+            *to++ = m < group_maps && k < depth ? from[m * depth + k % group_channels * taps + k / group_channels] ^ flip : 0;
+  }
+}
+
+typedef struct rooms {
+  int16_t *rows;            /* [block, depth rounded up to even] */
+  uint8_t *sums, *blank;    /* results on their way to a strided output; a row of zero points */
+  int64_t *offsets;         /* [taps] elements from the first tap of a window to each tap */
+  const uint8_t **pointers; /* [taps rounded up to even] */
+  qn_tap *taps;
+  size_t size;
+  bool fits;
+} rooms;
+
+static void *take(rooms *r, uint8_t *base, size_t count, size_t width) {
+  size_t bytes, end, at = r->size;
+  r->fits = r->fits && qn_size_mul(count, width, &bytes) && qn_size_add(at, bytes + QN_SLACK, &end) && end < SIZE_MAX / 2;
+  if (r->fits) r->size = qn_align_up(end);
+  return base && r->fits ? base + at : NULL;
+}
+
+static rooms lay_out(const qn_conv *c, uint8_t *base) {
+  rooms r = {.fits = true};
+  const int64_t taps = c->window.taps, group_channels = c->channels / c->groups, depth = group_channels * taps;
+  const bool depthwise = qn_conv_i8_is_depthwise(c->groups, c->maps, group_channels);
+  if (depth > INT32_MAX - 1) return (rooms){.fits = false};
+  r.offsets = take(&r, base, (size_t)taps, sizeof(int64_t));
+  r.taps = take(&r, base, (size_t)qn_conv_tap_room(&c->window), sizeof(qn_tap));
+  if (depthwise) {
+    r.pointers = take(&r, base, (size_t)taps + 1, sizeof *r.pointers);
+    r.blank = take(&r, base, (size_t)c->channels, 1);
+    r.sums = take(&r, base, (size_t)c->maps + 8, sizeof(int32_t));
+    return r;
+  }
+  const int64_t block = block_of(depth, c->window.out_points);
+  r.rows = take(&r, base, (size_t)block * (size_t)qn_gemm_i8_depth(depth), sizeof(int16_t));
+  r.sums = take(&r, base, (size_t)block, (size_t)(c->maps / c->groups) * sizeof(int32_t));
+  return r;
 }
 
 size_t qn_conv_i8_room(const qn_conv *c) {
-  size_t depth, rows, sums, taps, total;
-  if (!qn_size_mul((size_t)(c->channels / c->groups), (size_t)c->window.taps, &depth) || depth > INT32_MAX - 1 ||
-      !qn_size_mul(depth + 1, BLOCK * sizeof(int16_t), &rows) || !qn_size_mul((size_t)(c->maps / c->groups), BLOCK * sizeof(int32_t), &sums) ||
-      !qn_size_mul((size_t)qn_conv_tap_room(&c->window), sizeof(qn_tap), &taps) || !qn_size_add(rows, sums, &total) ||
-      !qn_size_add(total, taps, &total) || !qn_size_add(total, 4 * QN_ALIGN, &total))
-    return 0;
-  return total;
+  const rooms r = lay_out(c, NULL);
+  return r.fits ? r.size + QN_ALIGN : 0;
 }
 
-void qn_conv_i8(const qn_conv *c, const void *x, bool x_signed, int32_t x_zero, const int8_t *packed, const int32_t *zero,
-                const qn_conv_i8_out *out, void *scratch) {
+/* An output point and the corner of its window. */
+typedef struct cursor {
+  int64_t at[QN_SPATIAL];
+} cursor;
+
+static void advance(const qn_window *w, cursor *p) {
+  for (int d = w->rank - 1; d >= 0; d--) {
+    if (++p->at[d] < w->out[d]) return;
+    p->at[d] = 0;
+  }
+}
+
+/* The window lies within the input as a whole: *corner is the point of its first tap. */
+static bool interior(const qn_window *w, const cursor *p, int64_t *corner) {
+  *corner = 0;
+  for (int d = 0; d < w->rank; d++) {
+    const int64_t first = p->at[d] * w->stride[d] - w->pad[d];
+    if (first < 0 || first + (w->kernel[d] - 1) * w->dilation[d] >= w->in[d]) return false;
+    *corner = *corner * w->in[d] + first;
+  }
+  return true;
+}
+
+/* Only where a window fits the input at all, which keeps the products in range. */
+static void fill_offsets(const qn_conv *c, int64_t *offsets) {
   const qn_window *w = &c->window;
-  int64_t group_channels = c->channels / c->groups, group_maps = c->maps / c->groups, depth = group_channels * w->taps;
-  int64_t lda = qn_gemm_i8_depth(depth);
-  int16_t *rows = scratch;
-  int32_t *sums = (int32_t *)(void *)((uint8_t *)scratch + qn_align_up((size_t)(BLOCK * lda) * sizeof(int16_t)));
-  qn_tap *taps = (qn_tap *)(void *)((uint8_t *)sums + qn_align_up((size_t)(BLOCK * group_maps) * sizeof(int32_t)));
-  if (group_maps == 0) return;
-  size_t each = depth ? qn_gemm_packed_count(lda, group_maps, 1) : 0;
-  const uint8_t *bytes = x;
-  int flip = x_signed ? 0x80 : 0; /* (b ^ 0x80) - 0x80 is the signed value */
-  for (int64_t n = 0; n < c->batch; n++)
-    for (int64_t g = 0; g < c->groups; g++)
-      for (int64_t p = 0; p < w->out_points; p += BLOCK) {
-        int64_t count = w->out_points - p < BLOCK ? w->out_points - p : BLOCK;
-        memset(rows, 0, (size_t)(count * lda) * sizeof(int16_t));
-        const uint8_t *in = bytes + n * c->x.batch + g * group_channels * c->x.channel;
-        for (int64_t i = 0; i < count && group_channels; i++) {
-          int64_t inside = qn_window_taps(w, p + i, taps, NULL);
-          int16_t *row = rows + i * lda;
-          for (int64_t t = 0; t < inside; t++)
-            for (int64_t k = 0; k < group_channels; k++)
-              row[k * w->taps + taps[t].index] = (int16_t)((in[k * c->x.channel + taps[t].at * c->x.point] ^ flip) - flip - x_zero);
-        }
-        qn_gemm_i8(count, group_maps, depth, rows, lda, packed + (size_t)g * each, zero + g * group_maps, sums, group_maps);
-        out->put(out->user, n, p, count, g * group_maps, group_maps, sums);
+  for (int d = 0; d < w->rank; d++)
+    if ((w->kernel[d] - 1) * w->dilation[d] >= w->in[d]) return;
+  for (int64_t t = 0; t < w->taps; t++) {
+    int64_t rest = t, step = 1, at = 0;
+    for (int d = w->rank - 1; d >= 0; d--) {
+      at += rest % w->kernel[d] * w->dilation[d] * step;
+      rest /= w->kernel[d];
+      step *= w->in[d];
+    }
+    offsets[t] = at * c->x.point;
+  }
+}
+
+static void depthwise(const qn_conv *c, const uint8_t *x, bool x_signed, int32_t x_zero, const int16_t *packed, const qn_i8_out *out, uint8_t *y, rooms *r) {
+  const qn_window *w = &c->window;
+  const int64_t size = (int64_t)qn_dtype_size(out->dtype), pairs = (w->taps + 1) / 2;
+  memset(r->blank, (uint8_t)x_zero, (size_t)c->channels);
+  for (int64_t n = 0; n < c->batch; n++) {
+    const uint8_t *in = x + n * c->x.batch;
+    cursor at = {{0}};
+    r->pointers[2 * pairs - 1] = r->blank;
+    for (int64_t p = 0, corner; p < w->out_points; p++, advance(w, &at)) {
+      if (interior(w, &at, &corner)) {
+        for (int64_t t = 0; t < w->taps; t++) r->pointers[t] = in + corner * c->x.point + r->offsets[t];
+      } else {
+        const int64_t inside = qn_window_taps(w, p, r->taps, NULL);
+        for (int64_t t = 0; t < w->taps; t++) r->pointers[t] = r->blank;
+        for (int64_t t = 0; t < inside; t++) r->pointers[r->taps[t].index] = in + r->taps[t].at * c->x.point;
       }
+      int32_t *sums = (int32_t *)(void *)r->sums;
+      qn_depthwise_i8_point(c->channels, pairs, r->pointers, x_signed, x_zero, packed, sums);
+      qn_i8_finish(out, 0, c->maps, 1, sums, c->maps, y + (n * c->y.batch + p * c->y.point) * size, c->maps);
+    }
+  }
+}
+
+/* Depthwise over planes, which only constant folding meets: channel by channel, as one-channel channels-last pictures. */
+static void depthwise_planes(const qn_conv *c, const uint8_t *x, bool x_signed, int32_t x_zero, const int16_t *packed, const qn_i8_out *out, uint8_t *y, rooms *r) {
+  const qn_window *w = &c->window;
+  const int64_t size = (int64_t)qn_dtype_size(out->dtype), pairs = (w->taps + 1) / 2;
+  for (int64_t n = 0; n < c->batch; n++)
+    for (int64_t k = 0; k < c->maps; k++)
+      for (int64_t p = 0; p < w->out_points; p++) {
+        const int64_t inside = qn_window_taps(w, p, r->taps, NULL);
+        const uint8_t *in = x + n * c->x.batch + k * c->x.channel;
+        uint32_t sum = 0;
+        for (int64_t t = 0; t < inside; t++) {
+          const uint8_t b = in[r->taps[t].at * c->x.point];
+          const int64_t tap = r->taps[t].index;
+          sum += (uint32_t)(((x_signed ? (int8_t)b : b) - x_zero) * packed[((k / 8 * pairs + tap / 2) * 8 + k % 8) * 2 + tap % 2]);
+        }
+        const int32_t total = (int32_t)sum;
+        qn_i8_finish(out, k, 1, 1, &total, 1, y + (n * c->y.batch + k * c->y.channel + p * c->y.point) * size, 1);
+      }
+}
+
+/* Row [tap, channel] of one output point. run: taps whose channels follow each other in memory. */
+static void gather(const qn_conv *c, const uint8_t *in, bool x_signed, int32_t x_zero, int64_t run, int64_t p, const cursor *at, const rooms *r, int16_t *row) {
+  const qn_window *w = &c->window;
+  const int64_t channels = c->channels / c->groups, depth = channels * w->taps;
+  int64_t corner;
+  row[qn_gemm_i8_depth(depth) - 1] = 0;
+  if (c->x.channel == 1 && interior(w, at, &corner)) {
+    for (int64_t t = 0; t < w->taps; t += run) qn_i8_widen(in + corner * c->x.point + r->offsets[t], x_signed, x_zero, run * channels, row + t * channels);
+    return;
+  }
+  const int64_t inside = qn_window_taps(w, p, r->taps, NULL);
+  if (inside < w->taps) memset(row, 0, (size_t)depth * sizeof *row);
+  for (int64_t t = 0; t < inside; t++) {
+    const uint8_t *from = in + r->taps[t].at * c->x.point;
+    int16_t *to = row + r->taps[t].index * channels;
+    if (c->x.channel == 1) qn_i8_widen(from, x_signed, x_zero, channels, to);
+    else
+      for (int64_t k = 0; k < channels; k++) qn_i8_widen(from + k * c->x.channel, x_signed, x_zero, 1, to + k);
+  }
+}
+
+/* A unit-stride pointwise convolution reads its input as the matrix that it is. */
+static bool pointwise(const qn_conv *c) {
+  if (c->window.taps != 1 || c->x.channel != 1 || c->groups != 1 || c->channels % 2) return false;
+  for (int d = 0; d < c->window.rank; d++)
+    if (c->window.stride[d] != 1 || c->window.pad[d] || c->window.pad_end[d] || c->window.in[d] != c->window.out[d]) return false;
+  return true;
+}
+
+static void scatter(const qn_conv *c, const uint8_t *from, int64_t count, int64_t maps, size_t size, uint8_t *to) {
+  for (int64_t m = 0; m < maps; m++)
+    for (int64_t i = 0; i < count; i++) memcpy(to + (size_t)(m * c->y.channel + i * c->y.point) * size, from + (size_t)(i * maps + m) * size, size);
+}
+
+void qn_conv_i8(const qn_conv *c, const void *x, bool x_signed, int32_t x_zero, const void *packed, const int32_t *zero, const qn_i8_out *out,
+                void *y, void *scratch) {
+  const qn_window *w = &c->window;
+  const int64_t channels = c->channels / c->groups, maps = c->maps / c->groups, depth = channels * w->taps, lda = qn_gemm_i8_depth(depth);
+  const size_t size = qn_dtype_size(out->dtype), each = depth ? qn_gemm_packed_count(lda, maps, 1) : 0;
+  rooms r = lay_out(c, scratch);
+  if (c->batch == 0 || maps == 0 || w->out_points == 0) return;
+  fill_offsets(c, r.offsets);
+  if (qn_conv_i8_is_depthwise(c->groups, c->maps, channels)) {
+    if (c->x.channel == 1 && c->y.channel == 1) depthwise(c, x, x_signed, x_zero, packed, out, y, &r);
+    else depthwise_planes(c, x, x_signed, x_zero, packed, out, y, &r);
+    return;
+  }
+  const bool matrix = pointwise(c), straight = c->y.channel == 1;
+  const int64_t block = block_of(depth, w->out_points), last = w->kernel[w->rank - 1];
+  const int64_t run = w->dilation[w->rank - 1] == 1 && c->groups == 1 ? last : 1;
+  for (int64_t n = 0; n < c->batch; n++)
+    for (int64_t g = 0; g < c->groups; g++) {
+      const uint8_t *in = (const uint8_t *)x + n * c->x.batch + g * channels * c->x.channel;
+      uint8_t *to = (uint8_t *)y + (size_t)(n * c->y.batch + g * maps * c->y.channel) * size;
+      qn_i8_out part = *out;
+      if (part.offset) part.offset += g * maps;
+      if (part.scale) part.scale += g * maps;
+      if (part.bias) part.bias += g * maps;
+      cursor at = {{0}};
+      for (int64_t p = 0; p < w->out_points; p += block) {
+        const int64_t count = w->out_points - p < block ? w->out_points - p : block;
+        if (matrix) qn_i8_widen(in + p * c->x.point, x_signed, x_zero, count * depth, r.rows);
+        for (int64_t i = 0; i < count && !matrix && depth; i++, advance(w, &at)) gather(c, in, x_signed, x_zero, run, p + i, &at, &r, r.rows + i * lda);
+        uint8_t *results = straight ? to + (size_t)(p * c->y.point) * size : r.sums;
+        qn_gemm_i8(count, maps, depth, r.rows, lda, (const int8_t *)packed + (size_t)g * each, zero ? zero + g * maps : NULL, &part, results,
+                   straight ? c->y.point : maps);
+        if (!straight) scatter(c, r.sums, count, maps, size, to + (size_t)(p * c->y.point) * size);
+      }
+    }
 }

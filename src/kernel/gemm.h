@@ -1,4 +1,4 @@
-/* Matrix products: float32 on packed panels, exact 8-bit integers, and a plain loop for the other types. */
+/* Matrix products: float32 on packed panels, and a plain loop for the other types. */
 #ifndef QN_KERNEL_GEMM_H
 #define QN_KERNEL_GEMM_H
 
@@ -28,15 +28,5 @@ void qn_gemm_raw(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, c
 /* The reference: double, int32, int64 (also for the unsigned types: sums wrap). Row-major C. */
 void qn_matmul_plain(qn_dtype dtype, int64_t m, int64_t n, int64_t k, const void *a, int64_t a_row, int64_t a_column, const void *b,
                      int64_t b_row, int64_t b_column, void *c);
-
-/* ---- 8-bit ---- */
-
-/* B (int8, or uint8 stored as b - 128) → panels [N/8][K/2][8][2], K rounded up to even with zeros. */
-void qn_gemm_i8_pack(int64_t k, int64_t n, const void *b, bool is_signed, int64_t row_stride, int64_t column_stride, int8_t *packed);
-static inline int64_t qn_gemm_i8_depth(int64_t k) { return k + (k & 1); }
-/* C[m·ldc + n] = Σ A[m·lda + k]·B[k, n] - row_sum[m]·zero[n], wrapping. A holds values with their zero point subtracted;
- * lda is even and columns past K are zero. zero: [N] zero points in the packed representation, NULL for none. */
-void qn_gemm_i8(int64_t m, int64_t n, int64_t k, const int16_t *a, int64_t lda, const int8_t *packed, const int32_t *zero, int32_t *c,
-                int64_t ldc);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "kernel/simd_i8.h"
 #include "kernel/vmath.h"
 
 bool qn_quantized_range(qn_dtype dtype, float *low, float *high) {
@@ -24,6 +25,37 @@ void qn_quantize(const float *x, const float *scale, const float *zero, size_t n
 void qn_dequantize(const float *q, const float *scale, const float *zero, size_t n, float *y) {
   QN_SIMD
   for (size_t i = 0; i < n; i++) y[i] = (q[i] - zero[i]) * scale[i];
+}
+
+void qn_quantize_bytes(const float *x, float scale, int32_t zero, size_t n, bool is_signed, uint8_t *y) {
+  const float low = (float)((is_signed ? -128 : 0) - zero), high = low + 255.0f;
+  size_t i = 0;
+#ifdef __wasm_simd128__
+  const v128_t scales = wasm_f32x4_splat(scale), min = wasm_f32x4_splat(low), max = wasm_f32x4_splat(high), shift = qn_round_shift(zero);
+  for (; i + 8 <= n; i += 8)
+    qn_store8_i8(y + i, qn_round4(wasm_f32x4_div(wasm_v128_load(x + i), scales), min, max, shift),
+                 qn_round4(wasm_f32x4_div(wasm_v128_load(x + i + 4), scales), min, max, shift), is_signed);
+#endif
+  for (; i < n; i++) {
+    float v = x[i] / scale;
+    v = v > low ? v : low;
+    v = v < high ? v : high;
+    y[i] = (uint8_t)((int32_t)rintf(v) + zero);
+  }
+}
+
+void qn_dequantize_bytes(const uint8_t *q, bool is_signed, float scale, int32_t zero, size_t n, float *y) {
+  const int flip = is_signed ? 0x80 : 0, shift = zero + flip; /* (b ^ 0x80) - 0x80 is the signed value */
+  size_t i = 0;
+#ifdef __wasm_simd128__
+  const v128_t flips = wasm_i16x8_splat((int16_t)flip), shifts = wasm_i16x8_splat((int16_t)shift), scales = wasm_f32x4_splat(scale);
+  for (; i + 8 <= n; i += 8) {
+    const v128_t v = wasm_i16x8_sub(wasm_v128_xor(wasm_u16x8_load8x8(q + i), flips), shifts);
+    wasm_v128_store(y + i, wasm_f32x4_mul(wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(v)), scales));
+    wasm_v128_store(y + i + 4, wasm_f32x4_mul(wasm_f32x4_convert_i32x4(wasm_i32x4_extend_high_i16x8(v)), scales));
+  }
+#endif
+  for (; i < n; i++) y[i] = (float)((q[i] ^ flip) - shift) * scale;
 }
 
 void qn_float_to_bytes(const float *x, size_t n, uint8_t *y) {

@@ -1,32 +1,41 @@
-/* MatMulInteger and QLinearMatMul. Each matrix has one zero point (and scale), or one per row of A and per column of B;
- * with the ranks of A and B above 2, per-row and per-column ones may differ from matrix to matrix. */
+/* MatMulInteger, QLinearMatMul, and QuantizedMatMul: what passes make of MatMul and Gemm between DequantizeLinear and QuantizeLinear,
+ * and of MatMulInteger with what turns its sums into float32. Each matrix has one zero point (and scale), or one per row of A and per
+ * column of B; with the ranks of A and B above 2, per-row and per-column ones may differ from matrix to matrix. */
 #include <string.h>
 
-#include "kernel/gemm.h"
+#include "kernel/gemm_i8.h"
 #include "op/quantized.h"
 
 typedef struct kept_matrix {
   qn_tensor b; /* dtype and dims; data is gone */
   int8_t *packed;
   size_t each;
+  int32_t *zero; /* [n], or NULL: read in each run unless zero_free */
+  bool zero_free;
 } kept_matrix;
 
 typedef struct plan_state {
-  int64_t m, n, k, batch, a_rows /* all over */, b_matrices;
+  int64_t m, n, k, batch, b_matrices;
   int rank;
   int64_t dims[QN_MAX_RANK], a[QN_MAX_RANK], b[QN_MAX_RANK]; /* matrices to skip per step */
   size_t each;
-  int at[6]; /* input numbers: a, a zero, b, b zero, a scale, b scale */
-  bool linear;
+  int at[5]; /* input numbers: a, a zero, b, b zero, b scale */
+  bool linear, turned;
 } plan_state;
 
 static bool is_linear(const qn_step *s) { return s->op->name[0] == 'Q'; }
+static bool is_turned(const qn_step *s) { return s->op->domain[0] && qn_attr_int(s, "transB", 0) != 0; } /* B is [N, K] */
+
+static void pack(int64_t k, int64_t n, const qn_tensor *b, int64_t matrix, bool turned, int8_t *packed) {
+  qn_gemm_i8_pack(k, n, (const int8_t *)b->data + matrix * k * n, b->dtype == QN_INT8, turned ? 1 : n, turned ? k : 1, packed);
+}
 
 static qn_status prepare(qn_step *s) {
-  int at = is_linear(s) ? 3 : 1;
-  const qn_tensor *b = qn_const(s, at);
+  const int at = is_linear(s) ? 3 : 1, at_zero = is_linear(s) ? 5 : 3;
+  const bool turned = is_turned(s);
+  const qn_tensor *b = qn_const(s, at), *zero = qn_const(s, at_zero);
   if (!b || (b->dtype != QN_INT8 && b->dtype != QN_UINT8) || b->rank < 2 || b->count == 0) return QN_OK;
-  int64_t k = b->dims[b->rank - 2], n = b->dims[b->rank - 1], matrices = b->count / (k * n);
+  int64_t k = b->dims[b->rank - (turned ? 1 : 2)], n = b->dims[b->rank - (turned ? 2 : 1)], matrices = b->count / (k * n);
   size_t each = qn_gemm_packed_count(qn_gemm_i8_depth(k), n, 1), all;
   if (each == 0 || !qn_size_mul(each, (size_t)matrices, &all)) return qn_step_fail(s, QN_ERR_MEMORY, "the packed weights would not fit the address space");
   QN_TRY(qn_keep(s, sizeof(kept_matrix)));
@@ -36,8 +45,12 @@ static qn_status prepare(qn_step *s) {
   kept->each = each;
   kept->packed = qn_keep_block(s, all);
   if (!kept->packed) return qn_step_fail(s, QN_ERR_MEMORY, "no memory for the packed weights");
-  for (int64_t i = 0; i < matrices; i++)
-    qn_gemm_i8_pack(k, n, (const int8_t *)b->data + i * k * n, b->dtype == QN_INT8, n, 1, kept->packed + (size_t)i * each);
+  for (int64_t i = 0; i < matrices; i++) pack(k, n, b, i, turned, kept->packed + (size_t)i * each);
+  if (!qn_has_input(s, at_zero) || (zero && zero->dtype == b->dtype && (zero->count == 1 || zero->count == n))) {
+    kept->zero = qn_keep_block(s, (size_t)n * sizeof(int32_t));
+    if (!kept->zero) return qn_step_fail(s, QN_ERR_MEMORY, "no memory for the zero points");
+    kept->zero_free = !qn_packed_zeros(zero, b->dtype == QN_INT8, 0, n, kept->zero);
+  }
   qn_release_const(s, at);
   return QN_OK;
 }
@@ -47,30 +60,34 @@ static qn_status check_params(const qn_step *s, const qn_tensor *t, int64_t line
   if (!t || t->count == 1 || t->count == line || t->count == line * matrices) return QN_OK;
   return qn_step_fail(s, QN_ERR_SHAPE, "%s has %lld elements; 1 or %lld are expected", what, (long long)t->count, (long long)line);
 }
-static int64_t param(const qn_tensor *t, int64_t line, int64_t matrix, int64_t i) {
-  if (!t || t->count == 1) return 0;
-  return t->count == line ? i : matrix * line + i;
-}
+/* Where a matrix' parameters begin. */
+static int64_t first_param(const qn_tensor *t, int64_t line, int64_t matrix) { return !t || t->count <= 1 || t->count == line ? 0 : matrix * line; }
+static bool one(const qn_tensor *t) { return !t || t->count == 1; }
 
 typedef struct rooms {
-  int16_t *a;
+  int16_t *a; /* [QN_GEMM_I8_ROWS, depth] */
   int8_t *packed;
   int32_t *zero, *sums;
+  float *scale, *bias;
 } rooms;
 
-static qn_status lay_out(const qn_step *s, const plan_state *p, qn_room *r, rooms *m) {
-  m->a = qn_room_take(r, (size_t)p->m, (size_t)qn_gemm_i8_depth(p->k) * sizeof(int16_t));
+static void lay_out(const qn_step *s, const plan_state *p, qn_room *r, rooms *m) {
+  m->a = qn_room_take(r, QN_GEMM_I8_ROWS, (size_t)qn_gemm_i8_depth(p->k) * sizeof(int16_t));
   m->zero = qn_room_take(r, (size_t)p->n, sizeof(int32_t));
-  m->sums = p->linear ? qn_room_take(r, (size_t)p->m * (size_t)p->n, sizeof(int32_t)) : NULL;
+  m->scale = qn_room_take(r, (size_t)p->n, sizeof(float));
+  m->bias = qn_room_take(r, (size_t)p->n, sizeof(float));
+  m->sums = p->linear && !one(qn_in(s, 1)) ? qn_room_take(r, QN_GEMM_I8_ROWS, (size_t)p->n * sizeof(int32_t)) : NULL;
   m->packed = s->kept ? NULL : qn_room_take(r, p->each, 1);
-  return QN_OK;
 }
+
+static const qn_tensor *input(const qn_step *s, const plan_state *p, int i) { return p->at[i] < 0 ? NULL : qn_in(s, p->at[i]); }
 
 static qn_status plan(qn_step *s) {
   QN_TRY(qn_state(s, sizeof(plan_state)));
   plan_state *p = s->state;
   p->linear = is_linear(s);
-  const int linear[6] = {0, 2, 3, 5, 1, 4}, plain[6] = {0, 2, 1, 3, -1, -1};
+  p->turned = is_turned(s);
+  const int linear[5] = {0, 2, 3, 5, 4}, plain[5] = {0, 2, 1, 3, -1};
   memcpy(p->at, p->linear ? linear : plain, sizeof p->at);
   QN_TRY(qn_check_type(s, 0, QN_BYTES_8));
   const qn_tensor *a = qn_in(s, 0), *b = s->kept ? &((kept_matrix *)s->kept)->b : qn_in(s, p->at[2]);
@@ -79,8 +96,8 @@ static qn_status plan(qn_step *s) {
   int a_batch = a->rank > 2 ? a->rank - 2 : 0, b_batch = b->rank > 2 ? b->rank - 2 : 0;
   p->m = a->rank > 1 ? a->dims[a->rank - 2] : 1;
   p->k = a->rank < 1 ? -2 : a->dims[a->rank - 1];
-  p->n = b->rank > 1 ? b->dims[b->rank - 1] : 1;
-  int64_t b_rows = b->rank < 1 ? -1 : b->rank == 1 ? b->dims[0] : b->dims[b->rank - 2], a_step = 1, b_step = 1;
+  p->n = b->rank > 1 ? b->dims[b->rank - (p->turned ? 2 : 1)] : 1;
+  int64_t b_rows = b->rank < 1 ? -1 : b->rank == 1 ? b->dims[0] : b->dims[b->rank - (p->turned ? 1 : 2)], a_step = 1, b_step = 1;
   p->rank = a_batch > b_batch ? a_batch : b_batch;
   bool fits = p->k == b_rows && p->k < INT32_MAX && p->n < INT32_MAX;
   for (int d = p->rank - 1; d >= 0 && fits; d--) {
@@ -102,13 +119,10 @@ static qn_status plan(qn_step *s) {
   }
   qn_dtype type = QN_INT32;
   if (p->linear) {
-    const int scales[3] = {1, 4, 6};
-    for (int i = 0; i < 3; i++) QN_TRY(qn_check_type(s, scales[i], QN_HALVES | QN_TYPE_BIT(QN_FLOAT)));
-    QN_TRY(qn_check_type(s, 7, QN_BYTES_8));
+    QN_TRY(qn_quantized_check(s, QN_HALVES | QN_TYPE_BIT(QN_FLOAT), p->n, &type));
     QN_TRY(check_params(s, qn_in(s, 1), p->m, a_step, "a_scale"));
     QN_TRY(check_params(s, qn_in(s, 4), p->n, b_step, "b_scale"));
-    if (qn_in(s, 6)->count != 1 || qn_in(s, 7)->count != 1) return qn_step_fail(s, QN_ERR_SHAPE, "y_scale and y_zero_point must be scalars");
-    type = qn_in(s, 7)->dtype;
+    if (!one(qn_in(s, 1)) && s->op->domain[0]) return qn_step_fail(s, QN_ERR_SHAPE, "a_scale must be a scalar");
   }
   int64_t dims[QN_MAX_RANK + 2];
   memcpy(dims, p->dims, sizeof p->dims);
@@ -120,52 +134,70 @@ static qn_status plan(qn_step *s) {
   for (int d = 0; d < p->rank; d++) p->batch = qn_out(s, 0)->count ? p->batch * p->dims[d] : 0;
   p->each = p->k && p->n ? qn_gemm_packed_count(qn_gemm_i8_depth(p->k), p->n, 1) : 1;
   if (p->each == 0) return qn_step_fail(s, QN_ERR_MEMORY, "the packed matrix would not fit the address space");
+  if (p->b_matrices == 1 && p->batch > 1 && one(input(s, p, 1)) && (!p->linear || one(qn_in(s, 1)))) { /* all of A is one matrix */
+    p->m *= p->batch;
+    p->batch = 1;
+  }
   qn_room r = {0};
   rooms m;
-  QN_TRY(lay_out(s, p, &r, &m));
+  lay_out(s, p, &r, &m);
   return qn_room_done(s, &r);
 }
 
-static const qn_tensor *input(const qn_step *s, const plan_state *p, int i) { return p->at[i] < 0 ? NULL : qn_in(s, p->at[i]); }
-
-static void widen(const plan_state *p, const qn_tensor *a, const qn_tensor *zero, int64_t matrix, int16_t *out) {
-  int64_t lda = qn_gemm_i8_depth(p->k);
-  const uint8_t *from = (const uint8_t *)a->data + matrix * p->m * p->k;
-  int flip = a->dtype == QN_INT8 ? 0x80 : 0;
-  for (int64_t i = 0; i < p->m; i++, out += lda, from += p->k) {
-    int32_t z = qn_zero_at(zero, param(zero, p->m, matrix, i)) + flip;
-    for (int64_t k = 0; k < p->k; k++) out[k] = (int16_t)((from[k] ^ flip) - z);
+/* Rows [first, first + rows) of matrix `matrix` of A. */
+static void widen(const plan_state *p, const qn_tensor *a, const qn_tensor *zero, int64_t matrix, int64_t first, int64_t rows, int16_t *out) {
+  const int64_t lda = qn_gemm_i8_depth(p->k), zero_first = first_param(zero, p->m, matrix);
+  const uint8_t *from = (const uint8_t *)a->data + (matrix * p->m + first) * p->k;
+  const bool is_signed = a->dtype == QN_INT8;
+  if (one(zero) && lda == p->k) {
+    qn_i8_widen(from, is_signed, qn_zero_at(zero, 0), rows * lda, out);
+    return;
+  }
+  for (int64_t i = 0; i < rows; i++, out += lda, from += p->k) {
+    qn_i8_widen(from, is_signed, qn_zero_at(zero, one(zero) ? 0 : zero_first + first + i), p->k, out);
     if (lda > p->k) out[p->k] = 0;
+  }
+}
+
+/* QLinearMatMul with a scale for each row of A. */
+static void scale_rows(const qn_step *s, const plan_state *p, int64_t matrix, int64_t first, int64_t rows, const qn_i8_out *out, const int32_t *sums, uint8_t *y) {
+  const qn_tensor *a_scale = qn_in(s, 1);
+  for (int64_t i = 0; i < rows; i++) {
+    const float scale = qn_scale_at(a_scale, first_param(a_scale, p->m, matrix) + first + i);
+    for (int64_t n = 0; n < p->n; n++, sums++, y++) {
+      float v = (float)*sums * (scale * out->scale[n]);
+      v = v > out->min ? v : out->min;
+      v = v < out->max ? v : out->max;
+      *y = (uint8_t)((int32_t)rintf(v) + out->zero);
+    }
   }
 }
 
 static qn_status run(qn_step *s) {
   const plan_state *p = s->state;
-  const qn_tensor *a = qn_in(s, 0), *y = qn_out(s, 0), *a_zero = input(s, p, 1), *b_zero = input(s, p, 3);
+  const qn_tensor *a = qn_in(s, 0), *y = qn_out(s, 0), *a_zero = input(s, p, 1), *b_zero = input(s, p, 3), *b_scale = input(s, p, 4);
   if (y->count == 0) return QN_OK;
   const kept_matrix *kept = s->kept;
-  bool b_signed = (kept ? kept->b.dtype : qn_in(s, p->at[2])->dtype) == QN_INT8;
+  const bool b_signed = (kept ? kept->b.dtype : qn_in(s, p->at[2])->dtype) == QN_INT8, by_row = p->linear && !one(qn_in(s, 1));
   qn_room r = {.base = s->scratch};
   rooms m = {0};
-  QN_TRY(lay_out(s, p, &r, &m));
+  lay_out(s, p, &r, &m);
   int64_t index[QN_MAX_RANK] = {0}, at_a = 0, at_b = 0;
+  const int64_t lda = qn_gemm_i8_depth(p->k);
   for (int64_t i = 0; i < p->batch; i++) {
-    widen(p, a, a_zero, at_a, m.a);
     const int8_t *packed = kept ? kept->packed + (size_t)at_b * kept->each : m.packed;
-    if (!kept) qn_gemm_i8_pack(p->k, p->n, (const int8_t *)qn_in(s, p->at[2])->data + at_b * p->k * p->n, b_signed, p->n, 1, m.packed);
-    for (int64_t n = 0; n < p->n; n++) m.zero[n] = qn_zero_at(b_zero, param(b_zero, p->n, at_b, n)) - (b_signed ? 0 : 128);
-    int32_t *sums = p->linear ? m.sums : (int32_t *)y->data + i * p->m * p->n;
-    qn_gemm_i8(p->m, p->n, p->k, m.a, qn_gemm_i8_depth(p->k), packed, m.zero, sums, p->n);
-    if (p->linear) {
-      const qn_tensor *a_scale = qn_in(s, 1), *b_scale = qn_in(s, 4);
-      float y_scale = qn_scale_at(qn_in(s, 6), 0);
-      int32_t y_zero = qn_zero_at(qn_in(s, 7), 0);
-      uint8_t *out = (uint8_t *)y->data + i * p->m * p->n;
-      for (int64_t row = 0; row < p->m; row++)
-        for (int64_t n = 0; n < p->n; n++) {
-          float scale = qn_scale_at(a_scale, param(a_scale, p->m, at_a, row)) * qn_scale_at(b_scale, param(b_scale, p->n, at_b, n)) / y_scale;
-          out[row * p->n + n] = qn_requantize((float)sums[row * p->n + n] * scale, y_zero, y->dtype == QN_INT8);
-        }
+    if (!kept) pack(p->k, p->n, qn_in(s, p->at[2]), at_b, p->turned, m.packed);
+    const int32_t *zero = kept && kept->zero_free ? NULL : kept ? kept->zero : NULL;
+    if ((!kept || !kept->zero) && qn_packed_zeros(b_zero, b_signed, first_param(b_zero, p->n, at_b), p->n, m.zero)) zero = m.zero;
+    qn_i8_out out = {.dtype = QN_INT32};
+    if (p->linear) qn_quantized_out(s, by_row ? 1.0f : qn_scale_at(qn_in(s, 1), 0), b_scale, first_param(b_scale, p->n, at_b), p->n, m.scale, m.bias, &out);
+    for (int64_t row = 0; row < p->m; row += QN_GEMM_I8_ROWS) {
+      const int64_t rows = p->m - row < QN_GEMM_I8_ROWS ? p->m - row : QN_GEMM_I8_ROWS;
+      uint8_t *to = (uint8_t *)y->data + (size_t)((i * p->m + row) * p->n) * qn_dtype_size(y->dtype);
+      widen(p, a, a_zero, at_a, row, rows, m.a);
+      const qn_i8_out plain = {.dtype = QN_INT32};
+      qn_gemm_i8(rows, p->n, p->k, m.a, lda, packed, zero, by_row ? &plain : &out, by_row ? (void *)m.sums : to, p->n);
+      if (by_row) scale_rows(s, p, at_a, row, rows, &out, m.sums, to);
     }
     for (int d = p->rank - 1; d >= 0; d--) {
       at_a += p->a[d];
@@ -183,3 +215,5 @@ const qn_op qn_op_matmul_integer = {.domain = "", .name = "MatMulInteger", .sinc
                                     .plan = plan, .run = run, .prepare = prepare};
 const qn_op qn_op_qlinear_matmul = {.domain = "", .name = "QLinearMatMul", .since = 10, .min_in = 8, .max_in = 8, .min_out = 1, .max_out = 1,
                                     .plan = plan, .run = run, .prepare = prepare};
+const qn_op qn_op_quantized_matmul = {.domain = "quern", .name = "QuantizedMatMul", .since = 1, .min_in = 5, .max_in = 9, .min_out = 1, .max_out = 1,
+                                      .flags = QN_CLAMPS, .plan = plan, .run = run, .prepare = prepare};

@@ -88,6 +88,8 @@ qn_status qn_state(qn_step *s, size_t size);
 
 /* prepare(): constant input i, or NULL when it is absent or not constant. */
 const qn_tensor *qn_const(const qn_step *s, int i);
+/* prepare(): input i is there, constant or not. */
+bool qn_has_input(const qn_step *s, int i);
 /* prepare(): memory for s->kept that lives as long as the model (QN_ALIGN aligned, zeroed). */
 qn_status qn_keep(qn_step *s, size_t size);
 /* Another block that lives as long as the model. */

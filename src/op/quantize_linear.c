@@ -2,6 +2,7 @@
 #include "kernel/broadcast.h"
 #include "kernel/quantize.h"
 #include "op/elementwise.h"
+#include "op/quantized.h"
 
 #define SCALE_TYPES (QN_TYPE_BIT(QN_FLOAT) | QN_TYPE_BIT(QN_FLOAT16) | QN_TYPE_BIT(QN_BFLOAT16) | QN_TYPE_BIT(QN_DOUBLE) | QN_TYPE_BIT(QN_FLOAT8E8M0))
 #define QUANTIZED_TYPES                                                                                        \
@@ -122,6 +123,20 @@ static qn_status plan_dequantize(qn_step *s) {
   return qn_out_shape(s, 0, dtype, qn_in(s, 0)->rank, qn_in(s, 0)->dims);
 }
 
+static bool is_byte(qn_dtype t) { return t == QN_INT8 || t == QN_UINT8; }
+
+/* One scale and zero point between float32 and bytes. */
+static bool run_bytes(const qn_tensor *x, const qn_tensor *scale, const qn_tensor *zero, const qn_tensor *y) {
+  if (scale->dtype != QN_FLOAT) return false;
+  const float step = *(const float *)scale->data;
+  const int32_t shift = qn_zero_at(zero, 0);
+  const size_t count = (size_t)x->count;
+  if (x->dtype == QN_FLOAT && is_byte(y->dtype)) qn_quantize_bytes(x->data, step, shift, count, y->dtype == QN_INT8, y->data);
+  else if (is_byte(x->dtype) && y->dtype == QN_FLOAT) qn_dequantize_bytes(x->data, x->dtype == QN_INT8, step, shift, count, y->data);
+  else return false;
+  return true;
+}
+
 static qn_status run_affine(qn_step *s) {
   const bool quantizes = s->op->name[0] == 'Q';
   const qn_tensor *x = qn_in(s, 0), *zero = qn_in(s, 2);
@@ -129,6 +144,7 @@ static qn_status run_affine(qn_step *s) {
   if (!y) return QN_OK;
   grouping g;
   QN_TRY(group(s, &g));
+  if (g.per_tensor && run_bytes(x, qn_in(s, 1), zero, y)) return QN_OK;
   spread scales, zeros;
   spread_init(&scales, &g, qn_in(s, 1), x);
   if (zero) spread_init(&zeros, &g, zero, x);
@@ -183,13 +199,7 @@ static qn_status run_dynamic(qn_step *s) {
   if (qn_out(s, 1)) *(float *)qn_out(s, 1)->data = scale;
   if (qn_out(s, 2)) *(uint8_t *)qn_out(s, 2)->data = (uint8_t)zero;
   if (!qn_out(s, 0)) return QN_OK;
-  float scales[QN_FEED_CHUNK], zeros[QN_FEED_CHUNK], q[QN_FEED_CHUNK];
-  for (int i = 0; i < QN_FEED_CHUNK; i++) scales[i] = scale, zeros[i] = zero;
-  for (size_t done = 0, n; done < count; done += n) {
-    n = count - done < QN_FEED_CHUNK ? count - done : QN_FEED_CHUNK;
-    qn_quantize((const float *)x->data + done, scales, zeros, n, 0, 255, q);
-    qn_float_to_bytes(q, n, (uint8_t *)qn_out(s, 0)->data + done);
-  }
+  qn_quantize_bytes(x->data, scale, (int32_t)zero, count, false, qn_out(s, 0)->data);
   return QN_OK;
 }
 

@@ -119,52 +119,6 @@ TEST(transposed_convolutions) {
   for (int i = 0; i < 200; i++) one_transpose(i % 2);
 }
 
-typedef struct sums {
-  const qn_conv *c;
-  double *y;
-} sums;
-static void put(void *user, int64_t batch, int64_t first_point, int64_t points, int64_t first_map, int64_t maps, const int32_t *values) {
-  const sums *s = user;
-  for (int64_t p = 0; p < points; p++)
-    for (int64_t m = 0; m < maps; m++)
-      s->y[batch * s->c->y.batch + (first_map + m) * s->c->y.channel + (first_point + p) * s->c->y.point] = values[p * maps + m];
-}
-
-static void one_i8(bool last, bool x_signed, bool w_signed) {
-  qn_conv c = random_conv(last, false);
-  c.min = -INFINITY;
-  c.max = INFINITY;
-  int64_t each = c.channels / c.groups, taps = c.window.taps, n_x = c.batch * c.x.batch, n_w = c.maps * each * taps, n_y = c.batch * c.y.batch;
-  both x = reals(n_x), w = reals(n_w), want = reals(n_y);
-  uint8_t *xb = qn_alloc((size_t)n_x), *wb = qn_alloc((size_t)n_w);
-  double *got = qn_alloc((size_t)n_y * sizeof(double));
-  int32_t *zero = qn_alloc((size_t)c.maps * sizeof(int32_t)), x_zero = x_signed ? (int32_t)below(256) - 128 : (int32_t)below(256);
-  for (int64_t m = 0; m < c.maps; m++) zero[m] = (int32_t)below(256) - 128;
-  for (int64_t i = 0; i < n_x; i++) {
-    xb[i] = (uint8_t)next();
-    x.d[i] = (x_signed ? (int8_t)xb[i] : xb[i]) - x_zero;
-  }
-  for (int64_t i = 0; i < n_w; i++) {
-    wb[i] = (uint8_t)next();
-    w.d[i] = (w_signed ? (int8_t)wb[i] : wb[i] - 128) - zero[i / (each * taps)];
-  }
-  int8_t *packed = qn_alloc(qn_conv_i8_packed_count(c.groups, c.maps, each, taps));
-  void *room = qn_alloc(qn_conv_i8_room(&c)), *taps_room = qn_alloc((size_t)qn_conv_tap_room(&c.window) * sizeof(qn_tap));
-  sums s = {&c, got};
-  qn_conv_i8_out out = {&s, put};
-  qn_conv_i8_pack(c.groups, c.maps, each, taps, wb, w_signed, packed);
-  qn_conv_i8(&c, xb, x_signed, x_zero, packed, zero, &out, room);
-  qn_conv_ref(&c, x.d, w.d, NULL, want.d, taps_room);
-  int bad = 0;
-  for (int64_t i = 0; i < n_y; i++) bad += got[i] != want.d[i];
-  CHECK(bad == 0);
-  drop(x), drop(w), drop(want), qn_free(xb), qn_free(wb), qn_free(got), qn_free(zero), qn_free(packed), qn_free(room), qn_free(taps_room);
-}
-
-TEST(byte_convolutions) {
-  for (int i = 0; i < 80; i++) one_i8(i & 1, i & 2, i & 4);
-}
-
 TEST(taps_are_those_inside_the_input) {
   qn_window w = {.rank = 1, .in = {4}, .kernel = {3}, .stride = {2}, .dilation = {2}, .pad = {3}, .pad_end = {3}, .out = {3}};
   finish(&w);
@@ -179,7 +133,6 @@ int main(void) {
   RUN(convolutions);
   RUN(pointwise_reads_its_input_in_place);
   RUN(transposed_convolutions);
-  RUN(byte_convolutions);
   RUN(taps_are_those_inside_the_input);
   return DONE();
 }

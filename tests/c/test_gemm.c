@@ -1,4 +1,4 @@
-/* The products against sums in double (exact for integers), on odd shapes. */
+/* The products against sums in double, on odd shapes. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,36 +69,6 @@ TEST(nan_and_clamps) { /* a clamp keeps NaN, as Relu does */
   CHECK(isnan(c[0]) && isnan(c[7]));
 }
 
-static void one_i8(int64_t m, int64_t n, int64_t k, bool is_signed, bool with_zero) {
-  int64_t lda = qn_gemm_i8_depth(k);
-  int16_t *a = qn_alloc_zeroed((size_t)(m * lda) * sizeof(int16_t));
-  uint8_t *b = qn_alloc((size_t)(k * n));
-  int8_t *packed = qn_alloc(qn_gemm_packed_count(lda, n, 1));
-  int32_t *c = qn_alloc((size_t)(m * n) * sizeof(int32_t)), *zero = qn_alloc((size_t)n * sizeof(int32_t));
-  for (int64_t i = 0; i < m; i++)
-    for (int64_t l = 0; l < k; l++) a[i * lda + l] = (int16_t)(below(511) - 255);
-  for (int64_t i = 0; i < k * n; i++) b[i] = (uint8_t)next();
-  for (int64_t j = 0; j < n; j++) zero[j] = (int32_t)below(256) - 128;
-  qn_gemm_i8_pack(k, n, b, is_signed, n, 1, packed);
-  qn_gemm_i8(m, n, k, a, lda, packed, with_zero ? zero : NULL, c, n);
-  int bad = 0;
-  for (int64_t i = 0; i < m; i++)
-    for (int64_t j = 0; j < n; j++) {
-      int64_t sum = 0;
-      for (int64_t l = 0; l < k; l++) {
-        int w = is_signed ? (int8_t)b[l * n + j] : b[l * n + j] - 128;
-        sum += a[i * lda + l] * (w - (with_zero ? zero[j] : 0));
-      }
-      bad += c[i * n + j] != sum;
-    }
-  CHECK(bad == 0);
-  qn_free(a), qn_free(b), qn_free(packed), qn_free(c), qn_free(zero);
-}
-
-TEST(byte_products) {
-  for (int i = 0; i < 60; i++) one_i8(1 + below(11), 1 + below(30), 1 + below(50), below(2), below(2));
-}
-
 TEST(plain_products) {
   const int64_t a[4] = {1, 2, 3, INT64_MAX}, b[4] = {5, 6, 7, 8};
   int64_t c[4];
@@ -121,7 +91,6 @@ int main(void) {
   RUN(float_products);
   RUN(an_empty_sum_is_the_bias);
   RUN(nan_and_clamps);
-  RUN(byte_products);
   RUN(plain_products);
   RUN(sizes_that_overflow);
   return DONE();
