@@ -26,6 +26,7 @@ struct qn_model {
   input *inputs;
   qn_port *outputs;
   int n_inputs, n_outputs, nodes_in_file;
+  uint32_t skipped_passes;
 };
 
 qn_model *qn_model_create(void) {
@@ -61,6 +62,8 @@ static qn_status wrong_time(qn_model *m, const char *what) {
 }
 
 /* ---- reading ---- */
+
+void qn_model_skip_passes(qn_model *m, uint32_t passes) { m->skipped_passes = passes; }
 
 static qn_status broken(qn_model *m, qn_status status) {
   if (status != QN_OK) m->stage = BROKEN;
@@ -114,10 +117,14 @@ static qn_status finish(qn_model *m) {
   QN_TRY(qn_ir_build(c, &m->onnx.graph, &m->graph));
   m->nodes_in_file = m->onnx.graph.n_nodes;
   QN_TRY(make_ports(m));
-  QN_TRY(qn_pass_fold(m->graph));
+  if (!(m->skipped_passes & QN_PASS_QUANTIZE)) {
+    QN_TRY(qn_pass_fold(m->graph, true));
+    QN_TRY(qn_pass_quantize(m->graph));
+  }
+  QN_TRY(qn_pass_fold(m->graph, false));
   qn_ir_count_readers(c, m->graph);
-  QN_TRY(qn_pass_fuse(m->graph));
-  QN_TRY(qn_pass_fold(m->graph));
+  if (!(m->skipped_passes & QN_PASS_FUSE)) QN_TRY(qn_pass_fuse(m->graph));
+  QN_TRY(qn_pass_fold(m->graph, false));
   qn_ir_count_readers(c, m->graph);
   QN_TRY(qn_pass_target(m->graph));
   QN_TRY(qn_pass_prepare(m->graph));

@@ -88,7 +88,8 @@ qn_status qn_ir_evaluate(qn_ir *g, const qn_ir_node *node, qn_value *out);
 qn_status qn_ir_prepare_node(qn_ir *g, qn_ir_node *node);
 
 /* Passes. Each leaves a graph that computes the same. */
-qn_status qn_pass_fold(qn_ir *g);            /* constants */
+qn_status qn_pass_fold(qn_ir *g, bool keep_quantized); /* constants; keep_quantized: but no DequantizeLinear */
+qn_status qn_pass_quantize(qn_ir *g);        /* operators on integers out of quantised models */
 qn_status qn_pass_fuse(qn_ir *g);            /* Conv+BatchNorm and scale/shift, activations, bias */
 qn_status qn_pass_target(qn_ir *g);          /* fast forms of operators */
 qn_status qn_pass_prepare(qn_ir *g);         /* packs weights */

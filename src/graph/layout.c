@@ -26,17 +26,20 @@ bool qn_layout_is_trivial(int rank, const int64_t *dims) {
 }
 
 /* [rows, columns] → [columns, rows], in tiles that stay in the first-level cache. */
-static void transpose32(const uint32_t *in, uint32_t *out, size_t rows, size_t columns) {
-  enum { TILE = 16 };
-  for (size_t r0 = 0; r0 < rows; r0 += TILE) {
-    size_t r1 = r0 + TILE < rows ? r0 + TILE : rows;
-    for (size_t c0 = 0; c0 < columns; c0 += TILE) {
-      size_t c1 = c0 + TILE < columns ? c0 + TILE : columns;
-      for (size_t c = c0; c < c1; c++)
-        for (size_t r = r0; r < r1; r++) out[c * rows + r] = in[r * columns + c];
-    }
+#define TRANSPOSE(type)                                                                          \
+  static void transpose_##type(const type *in, type *out, size_t rows, size_t columns) {         \
+    enum { TILE = 16 };                                                                          \
+    for (size_t r0 = 0; r0 < rows; r0 += TILE) {                                                 \
+      size_t r1 = r0 + TILE < rows ? r0 + TILE : rows;                                           \
+      for (size_t c0 = 0; c0 < columns; c0 += TILE) {                                            \
+        size_t c1 = c0 + TILE < columns ? c0 + TILE : columns;                                   \
+        for (size_t c = c0; c < c1; c++)                                                         \
+          for (size_t r = r0; r < r1; r++) out[c * rows + r] = in[r * columns + c];              \
+      }                                                                                          \
+    }                                                                                            \
   }
-}
+TRANSPOSE(uint8_t)
+TRANSPOSE(uint32_t)
 
 static void transpose_bytes(const uint8_t *in, uint8_t *out, size_t rows, size_t columns, size_t width) {
   for (size_t c = 0; c < columns; c++)
@@ -56,7 +59,8 @@ static qn_status change(qn_step *s, bool to_last) {
   for (size_t n = 0; n < batch; n++) {
     const uint8_t *in = (const uint8_t *)x->data + n * rows * columns * width;
     uint8_t *out = (uint8_t *)y->data + n * rows * columns * width;
-    if (width == 4) transpose32((const uint32_t *)(const void *)in, (uint32_t *)(void *)out, rows, columns);
+    if (width == 4) transpose_uint32_t((const uint32_t *)(const void *)in, (uint32_t *)(void *)out, rows, columns);
+    else if (width == 1) transpose_uint8_t(in, out, rows, columns);
     else transpose_bytes(in, out, rows, columns, width);
   }
   return QN_OK;

@@ -5,7 +5,8 @@
 
 enum { GROWTH_LIMIT = 1 << 16 }; /* a result larger than this and four times its inputs stays computed (Expand, ConstantOfShape) */
 
-static bool foldable(const qn_ir *g, const qn_ir_node *n) {
+static bool foldable(const qn_ir *g, const qn_ir_node *n, bool keep_quantized) {
+  if (keep_quantized && !strcmp(n->op->name, "DequantizeLinear")) return false;
   if (n->op->flags & (QN_NONDETERMINISTIC | QN_CONTROL)) return false;
   for (int i = 0; i < n->n_in; i++)
     if (n->in[i] >= 0 && (!g->values[n->in[i]].constant || !g->values[n->in[i]].constant->value.tensor.data || g->values[n->in[i]].constant->value.kind != QN_KIND_TENSOR)) return false;
@@ -58,13 +59,13 @@ static void lower_constants(qn_ir *g, qn_ir_node *n) {
   }
 }
 
-static qn_status fold(qn_ir *g) {
+static qn_status fold(qn_ir *g, bool keep_quantized) {
   for (int i = 0; i < g->n_nodes; i++) {
     qn_ir_node *n = &g->nodes[i];
     if (n->n_bodies) {
       lower_constants(g, n);
-      for (int b = 0; b < n->n_bodies; b++) QN_TRY(fold(n->bodies[b]));
-    } else if (foldable(g, n)) {
+      for (int b = 0; b < n->n_bodies; b++) QN_TRY(fold(n->bodies[b], keep_quantized));
+    } else if (foldable(g, n, keep_quantized)) {
       QN_TRY(fold_node(g, n));
     }
   }
@@ -72,4 +73,4 @@ static qn_status fold(qn_ir *g) {
   return QN_OK;
 }
 
-qn_status qn_pass_fold(qn_ir *g) { return fold(g); }
+qn_status qn_pass_fold(qn_ir *g, bool keep_quantized) { return fold(g, keep_quantized); }

@@ -106,4 +106,4 @@ const qn_op qn_op_conv_integer = {.domain = "", .name = "ConvInteger", .since = 
 const qn_op qn_op_qlinear_conv = {.domain = "", .name = "QLinearConv", .since = 10, .min_in = 8, .max_in = 9, .min_out = 1, .max_out = 1,
                                   .flags = QN_LAYOUT_CHANNELS_LAST, .plan = plan, .run = run, .prepare = prepare};
 const qn_op qn_op_quantized_conv = {.domain = "quern", .name = "QuantizedConv", .since = 1, .min_in = 5, .max_in = 9, .min_out = 1, .max_out = 1,
-                                    .flags = QN_LAYOUT_CHANNELS_LAST | QN_CLAMPS, .plan = plan, .run = run, .prepare = prepare};
+                                    .flags = QN_LAYOUT_CHANNELS_LAST, .plan = plan, .run = run, .prepare = prepare};

@@ -216,4 +216,4 @@ const qn_op qn_op_matmul_integer = {.domain = "", .name = "MatMulInteger", .sinc
 const qn_op qn_op_qlinear_matmul = {.domain = "", .name = "QLinearMatMul", .since = 10, .min_in = 8, .max_in = 8, .min_out = 1, .max_out = 1,
                                     .plan = plan, .run = run, .prepare = prepare};
 const qn_op qn_op_quantized_matmul = {.domain = "quern", .name = "QuantizedMatMul", .since = 1, .min_in = 5, .max_in = 9, .min_out = 1, .max_out = 1,
-                                      .flags = QN_CLAMPS, .plan = plan, .run = run, .prepare = prepare};
+                                      .plan = plan, .run = run, .prepare = prepare};
