@@ -91,7 +91,7 @@ bool qn_model_external(qn_model *m, const char **location, uint64_t *offset, uin
 }
 
 static void fill_port(qn_port *to, const qn_onnx_port *from) {
-  *to = (qn_port){.name = from->name, .kind = from->kind, .dtype = from->dtype, .rank = from->rank, .dims = from->dims, .symbols = from->symbols};
+  *to = (qn_port){.name = from->name, .kind = from->kind, .dtype = from->dtype, .key = from->key, .rank = from->rank, .dims = from->dims, .symbols = from->symbols};
 }
 
 static qn_status make_ports(qn_model *m) {

@@ -37,6 +37,7 @@ typedef struct qn_port { /* an input or output as the model declares it */
   const char *name;
   qn_kind kind;
   qn_dtype dtype;
+  qn_dtype key;           /* of a map, or of the maps in a sequence; else QN_UNDEFINED */
   int rank;               /* -1: not declared */
   const int64_t *dims;    /* [rank]; -1: symbolic or unknown */
   const char *const *symbols; /* [rank]; name of a symbolic dimension or NULL */
@@ -53,7 +54,7 @@ const qn_port *qn_output_port(const qn_model *m, int i);
 qn_status qn_input_bind(qn_model *m, int i, qn_dtype dtype, int rank, const int64_t *dims);
 /* Leaves an optional input to its default. */
 qn_status qn_input_unbind(qn_model *m, int i);
-/* For sequence inputs and strings, fill the value by the qn_value functions. */
+/* For sequence and map inputs and strings, fill the value by the qn_value functions. The keys of a map ascend. */
 qn_value *qn_input_value(qn_model *m, int i);
 
 /* Begins a run: plans it if these shapes are new. All inputs must be bound. */

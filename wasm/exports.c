@@ -141,6 +141,7 @@ const qn_port *qnw_output_port(const qnw_model *m, int i) { return qn_output_por
 const char *qnw_port_name(const qn_port *p) { return p->name; }
 int qnw_port_kind(const qn_port *p) { return p->kind; }
 int qnw_port_dtype(const qn_port *p) { return p->dtype; }
+int qnw_port_key(const qn_port *p) { return p->key; } /* of a map, or of maps in a sequence; else 0 */
 int qnw_port_rank(const qn_port *p) { return p->rank; }
 const int64_t *qnw_port_dims(const qn_port *p) { return p->dims; }
 const char *qnw_port_symbol(const qn_port *p, int i) { return p->symbols && i >= 0 && i < p->rank ? p->symbols[i] : NULL; }
@@ -237,6 +238,21 @@ int qnw_input_push(qnw_model *m, int i, int dtype, int rank, const int64_t *dims
   status = own(m, qn_value_insert(v, v->item_count, &item, &m->error));
   give_back(&item.tensor);
   return status;
+}
+
+/* Puts a map into a map input, or appends one to a sequence of maps. keys, values: [count], as in borrow(), of the port's types. The
+ * keys ascend. */
+int qnw_input_map(qnw_model *m, int i, int count, const uint8_t *keys, size_t keys_size, const uint8_t *values, size_t values_size) {
+  qn_value *v = qn_input_value(m->core, i), parts[2] = {{.kind = QN_KIND_TENSOR}, {.kind = QN_KIND_TENSOR}};
+  const qn_port *port = qn_input_port(m->core, i);
+  if (!v || !port->key) return own(m, qn_fail(&m->error, QN_ERR_STATE, "input %d takes no map", i));
+  const qn_value map = {.kind = QN_KIND_MAP, .tensor = {.dtype = port->dtype}, .items = parts, .item_count = 2};
+  const int64_t dims[1] = {count};
+  qn_status status = borrow(m, &parts[0].tensor, port->key, 1, dims, keys, keys_size);
+  if (status == QN_OK) status = borrow(m, &parts[1].tensor, port->dtype, 1, dims, values, values_size);
+  if (status == QN_OK) status = v->kind == QN_KIND_MAP ? qn_value_copy(v, &map, &m->error) : qn_value_insert(v, v->item_count, &map, &m->error);
+  for (int k = 0; k < 2; k++) give_back(&parts[k].tensor);
+  return own(m, status);
 }
 
 /* ---- running ---- */

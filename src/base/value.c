@@ -69,37 +69,44 @@ qn_status qn_value_reserve(qn_value *v, qn_dtype dtype, int rank, const int64_t 
   return QN_OK;
 }
 
-/* Strings: the table and the bytes lie in one block, so that the copy depends on nothing. */
+/* Strings: the table and the bytes lie in one block, so that they depend on nothing. */
+qn_status qn_value_reserve_strings(qn_value *v, int rank, const int64_t *dims, size_t bytes, char **text, qn_error *err) {
+  qn_tensor shaped = {0};
+  QN_TRY(qn_tensor_shape(&shaped, QN_STRING, rank, dims, err));
+  const size_t table = qn_tensor_bytes(&shaped);
+  if (!qn_size_add(bytes, table, &bytes)) return qn_fail(err, QN_ERR_MEMORY, "strings too long");
+  clear_items(v);
+  v->kind = QN_KIND_TENSOR;
+  QN_TRY(reserve_bytes(v, bytes, err));
+  shaped.data = v->tensor.data;
+  v->tensor = shaped;
+  *text = (char *)shaped.data + table;
+  return QN_OK;
+}
+
 static qn_status copy_strings(qn_value *to, const qn_tensor *from, qn_error *err) {
   const qn_string *source = from->data;
-  size_t table = (size_t)from->count * sizeof(qn_string), total = table;
+  size_t total = 0;
+  char *bytes;
   for (int64_t i = 0; i < from->count; i++)
     if (!qn_size_add(total, source[i].length, &total)) return qn_fail(err, QN_ERR_MEMORY, "strings too long to copy");
-  qn_value fresh = {0};
-  QN_TRY(reserve_bytes(&fresh, total, err));
+  qn_value fresh = {0}; /* a new block: the source may lie in the old one */
+  QN_TRY(qn_value_reserve_strings(&fresh, from->rank, from->dims, total, &bytes, err));
   qn_string *out = fresh.tensor.data;
-  char *bytes = (char *)fresh.tensor.data + table;
   for (int64_t i = 0; i < from->count; i++) {
     out[i] = (qn_string){bytes, source[i].length};
     if (source[i].length) memcpy(bytes, source[i].data, source[i].length);
     bytes += source[i].length;
   }
-  if (to->owned) qn_free(to->tensor.data);
-  to->tensor = *from;
-  to->tensor.data = out;
-  to->owned = true;
-  to->capacity = total;
+  qn_value_clear(to);
+  *to = fresh;
   return QN_OK;
 }
 
 qn_status qn_value_copy(qn_value *to, const qn_value *from, qn_error *err) {
   if (to == from) return QN_OK;
   if (from->kind == QN_KIND_TENSOR) {
-    if (from->tensor.dtype == QN_STRING) {
-      clear_items(to);
-      to->kind = QN_KIND_TENSOR;
-      return copy_strings(to, &from->tensor, err);
-    }
+    if (from->tensor.dtype == QN_STRING) return copy_strings(to, &from->tensor, err);
     QN_TRY(qn_value_reserve(to, from->tensor.dtype, from->tensor.rank, from->tensor.dims, err));
     size_t bytes = qn_tensor_bytes(&from->tensor);
     if (bytes) memmove(to->tensor.data, from->tensor.data, bytes);
@@ -137,6 +144,13 @@ qn_status qn_value_insert(qn_value *sequence, int64_t position, const qn_value *
   sequence->items[position] = copy;
   sequence->item_count++;
   return QN_OK;
+}
+
+bool qn_value_is_map(const qn_value *v, qn_dtype keys) {
+  if (v->kind != QN_KIND_MAP || v->item_count != 2) return false;
+  const qn_tensor *k = &v->items[0].tensor, *values = &v->items[1].tensor;
+  return v->items[0].kind == QN_KIND_TENSOR && v->items[1].kind == QN_KIND_TENSOR && k->dtype == keys && values->dtype == v->tensor.dtype &&
+         k->rank == 1 && values->rank == 1 && k->count == values->count;
 }
 
 static char *append_number(char *p, const char *end, int64_t n) {

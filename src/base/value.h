@@ -1,4 +1,4 @@
-/* Values: tensors, sequences, optionals. */
+/* Values: tensors, sequences, optionals, maps. */
 #ifndef QN_BASE_VALUE_H
 #define QN_BASE_VALUE_H
 
@@ -23,14 +23,15 @@ typedef struct qn_tensor {
   void *data;
 } qn_tensor;
 
-typedef enum qn_kind { QN_KIND_TENSOR, QN_KIND_SEQUENCE, QN_KIND_OPTIONAL } qn_kind;
+typedef enum qn_kind { QN_KIND_TENSOR, QN_KIND_SEQUENCE, QN_KIND_OPTIONAL, QN_KIND_MAP } qn_kind;
 
-/* A tensor, a sequence of values, or an optional holding at most one value. `tensor.dtype` is also the element type of a sequence. */
+/* A tensor, a sequence of values, an optional holding at most one value, or a map: items[0] its keys, items[1] its values, both
+ * tensors of rank 1 and of one length. `tensor.dtype` is also the element type of a sequence and of a map's values. */
 typedef struct qn_value {
   qn_tensor tensor;
   qn_kind kind;
   bool owned;                  /* tensor.data was allocated by qn_value_* and is freed with the value */
-  struct qn_value *items;      /* [item_count], owned; sequence and optional */
+  struct qn_value *items;      /* [item_count], owned; all but tensors */
   int64_t item_count, item_capacity;
   size_t capacity;             /* bytes of an owned block, kept for reuse */
 } qn_value;
@@ -47,10 +48,14 @@ static inline bool qn_tensor_same_shape(const qn_tensor *a, const qn_tensor *b) 
 
 /* Gives the value its own block for this type and shape, reusing the old block when it is large enough. */
 qn_status qn_value_reserve(qn_value *v, qn_dtype dtype, int rank, const int64_t *dims, qn_error *err);
+/* The same for strings whose bytes take `bytes` in all, laid out by the caller: *text is where they go, behind the table. */
+qn_status qn_value_reserve_strings(qn_value *v, int rank, const int64_t *dims, size_t bytes, char **text, qn_error *err);
 /* Deep copy; `to` keeps and reuses its own block. String bytes are copied too. */
 qn_status qn_value_copy(qn_value *to, const qn_value *from, qn_error *err);
 /* Appends a deep copy of `item` at `position` (0 … item_count). */
 qn_status qn_value_insert(qn_value *sequence, int64_t position, const qn_value *item, qn_error *err);
+/* Whether a value is a map as described above, with such keys. */
+bool qn_value_is_map(const qn_value *v, qn_dtype keys);
 /* Frees what the value owns and leaves an empty tensor value. */
 void qn_value_clear(qn_value *v);
 

@@ -36,6 +36,13 @@ static qn_status fold_node(qn_ir *g, qn_ir_node *n) {
       qn_constant *k = NULL;
       qn_value v = out[i];
       memset(&out[i], 0, sizeof out[i]);
+      if (v.tensor.dtype == QN_STRING) { /* the bytes may be those of an input, which is freed when nothing reads it any more */
+        qn_value own = {0};
+        status = qn_value_copy(&own, &v, g->context->err);
+        qn_value_clear(&v);
+        v = own;
+        if (status != QN_OK) break;
+      }
       status = qn_ir_constant(g->context, &v, &k);
       g->values[n->out[i]].constant = k;
     }

@@ -131,8 +131,8 @@ static qn_status build(builder *b, qn_tree *t, void **block, qn_error *err) {
   t->wide = s->values.f64 || s->weights.f64;
   t->plain = !t->wide;
   size_t sizes[] = {t->n_trees * sizeof(uint32_t), n * sizeof(qn_tree_node), n, s->values.f64 ? n * sizeof(double) : 0,
-                    (n + 1) * sizeof(uint32_t), s->n_weights * sizeof(qn_tree_weight)}, starts[6], size = 0;
-  for (int i = 0; i < 6; i++) starts[i] = size, size += qn_align_up(sizes[i]);
+                    (n + 1) * sizeof(uint32_t), s->n_weights * sizeof(qn_tree_weight), s->members ? 2 * n * sizeof(uint32_t) : 0}, starts[7], size = 0;
+  for (int i = 0; i < 7; i++) starts[i] = size, size += qn_align_up(sizes[i]);
   uint8_t *base = qn_alloc_zeroed(size);
   if (!base) return qn_fail(err, QN_ERR_MEMORY, "no memory for the trees");
   *block = base;
@@ -141,6 +141,7 @@ static qn_status build(builder *b, qn_tree *t, void **block, qn_error *err) {
   uint8_t *modes = base + starts[2];
   double *values = s->values.f64 ? (double *)(base + starts[3]) : NULL;
   qn_tree_weight *weights = (qn_tree_weight *)(base + starts[5]);
+  uint32_t *sets = s->members ? (uint32_t *)(base + starts[6]) : NULL;
   size_t root = 0;
   for (size_t i = 0; i < n; i++) b->place[b->order[i]] = (uint32_t)i;
   for (size_t i = 0; i < n; i++) {
@@ -149,6 +150,7 @@ static qn_status build(builder *b, qn_tree *t, void **block, qn_error *err) {
     nodes[i] = (qn_tree_node){s->values.f64 ? 0.0f : s->values.f32[from], leaf ? 0 : (uint32_t)s->features[from], b->place[b->yes[from]], b->place[b->no[from]]};
     modes[i] = (uint8_t)(s->modes[from] | (missing ? 8 : 0));
     if (values) values[i] = s->values.f64[from];
+    if (sets) sets[2 * i] = s->member_first[from], sets[2 * i + 1] = s->member_end[from];
     t->plain = t->plain && (leaf || modes[i] == QN_TREE_LEQ);
     if (!b->has_parent[from]) roots[root++] = (uint32_t)i;
   }
@@ -157,7 +159,7 @@ static qn_status build(builder *b, qn_tree *t, void **block, qn_error *err) {
     for (size_t i = 0; i < n; i++)
       if (modes[i] == QN_TREE_LEAF) nodes[i].value = first[i] < first[i + 1] ? (float)weights[first[i]].value : 0;
   t->n_nodes = n;
-  t->roots = roots, t->nodes = nodes, t->modes = modes, t->wide_values = values, t->first = first, t->weights = weights;
+  t->roots = roots, t->nodes = nodes, t->modes = modes, t->wide_values = values, t->first = first, t->weights = weights, t->members = s->members, t->sets = sets;
   return QN_OK;
 }
 
@@ -204,6 +206,17 @@ static void walk_plain(const qn_tree_node *nodes, uint32_t root, const float *x,
   }
 }
 
+static bool is_member(const qn_tree *t, uint32_t node, double v) {
+  uint32_t from = t->sets[2 * node], to = t->sets[2 * node + 1];
+  while (from < to) {
+    const uint32_t mid = from + (to - from) / 2;
+    if (t->members[mid] == v) return true;
+    if (t->members[mid] < v) from = mid + 1;
+    else to = mid;
+  }
+  return false;
+}
+
 static uint32_t walk_any(const qn_tree *t, uint32_t at, const double *x) {
   for (;;) {
     const qn_tree_node *n = t->nodes + at;
@@ -216,6 +229,7 @@ static uint32_t walk_any(const qn_tree *t, uint32_t at, const double *x) {
       case QN_TREE_GT: yes = yes || v > limit; break;
       case QN_TREE_EQ: yes = yes || v == limit; break;
       case QN_TREE_NEQ: yes = yes || v != limit; break;
+      case QN_TREE_MEMBER: yes = yes || is_member(t, at, v); break;
       default: return at;
     }
     at = yes ? n->yes : n->no;

@@ -5,7 +5,7 @@
 #include "base/dtype.h"
 #include "base/memory.h"
 
-typedef enum qn_tree_mode { QN_TREE_LEQ, QN_TREE_LT, QN_TREE_GTE, QN_TREE_GT, QN_TREE_EQ, QN_TREE_NEQ, QN_TREE_LEAF } qn_tree_mode;
+typedef enum qn_tree_mode { QN_TREE_LEQ, QN_TREE_LT, QN_TREE_GTE, QN_TREE_GT, QN_TREE_EQ, QN_TREE_NEQ, QN_TREE_LEAF, QN_TREE_MEMBER } qn_tree_mode;
 typedef enum qn_tree_fold { QN_TREE_SUM, QN_TREE_AVERAGE, QN_TREE_MIN, QN_TREE_MAX } qn_tree_fold;
 
 /* Real numbers as the model has them: one of the two is set. */
@@ -21,6 +21,8 @@ typedef struct qn_tree_source {
   const int64_t *missing;                             /* [n_nodes] or NULL: non-zero sends NaN to `yes` */
   const uint8_t *modes;                               /* [n_nodes] qn_tree_mode */
   qn_tree_reals values;                               /* [n_nodes] */
+  const double *members;                              /* the sets of MEMBER nodes, or NULL without any */
+  const uint32_t *member_first, *member_end;          /* [n_nodes] */
   size_t n_weights;
   const int64_t *weight_trees, *weight_nodes, *weight_targets; /* [n_weights] */
   qn_tree_reals weights;                              /* [n_weights] */
@@ -50,6 +52,8 @@ typedef struct qn_tree {
   const double *wide_values;     /* [n_nodes] or NULL */
   const uint32_t *first;         /* [n_nodes + 1] into weights */
   const qn_tree_weight *weights;
+  const double *members;         /* of the source, each set ascending; must live as long as the tree */
+  const uint32_t *sets;          /* [2 * n_nodes] first and end of each node's set, or NULL */
 } qn_tree;
 
 /* Flattens into one block of qn_alloc that the caller owns (*block). A sentence says which list is wrong. */

@@ -21,6 +21,7 @@ typedef struct qn_onnx_port {
   const char *name;
   qn_kind kind;
   qn_dtype dtype;
+  qn_dtype key;                /* of a map, or of the maps in a sequence; else QN_UNDEFINED */
   int rank;                    /* -1: not declared */
   int64_t dims[QN_MAX_RANK];   /* -1: symbolic or unknown */
   const char *symbols[QN_MAX_RANK];

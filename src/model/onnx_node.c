@@ -217,7 +217,7 @@ static qn_status read_shape(qn_onnx_model *m, const qn_field *field, qn_onnx_por
   return QN_OK;
 }
 
-/* TypeProto: 1 tensor, 4 sequence, 9 optional; the innermost tensor gives the element type. */
+/* TypeProto: 1 tensor, 4 sequence, 5 map (1 key, 2 value), 9 optional; the innermost tensor gives the element type. */
 static qn_status read_type(qn_onnx_model *m, const qn_field *field, qn_onnx_port *port, int depth, qn_error *err) {
   if (depth > 4) return malformed(err, "a type nested too deep");
   qn_wire w = {field->bytes, field->bytes + field->value};
@@ -228,12 +228,15 @@ static qn_status read_type(qn_onnx_model *m, const qn_field *field, qn_onnx_port
     qn_wire inner = {f.bytes, f.bytes + f.value};
     if (f.number == 4 && depth == 0) port->kind = QN_KIND_SEQUENCE;
     if (f.number == 9 && depth == 0) port->kind = QN_KIND_OPTIONAL;
+    if (f.number == 5 && depth == 0) port->kind = QN_KIND_MAP;
     while (inner.p < inner.end) {
       qn_field part;
       if (!qn_wire_field(&inner, &part)) return malformed(err, "a type");
       if (f.number == 1 && part.number == 1 && part.type == 0)
         port->dtype = part.value < QN_DTYPE_COUNT ? (qn_dtype)part.value : QN_UNDEFINED;
       if (f.number == 1 && part.number == 2 && part.type == 2) QN_TRY(read_shape(m, &part, port, err));
+      if (f.number == 5 && part.number == 1 && part.type == 0) port->key = part.value < QN_DTYPE_COUNT ? (qn_dtype)part.value : QN_UNDEFINED;
+      if (f.number == 5 && part.number == 2 && part.type == 2) QN_TRY(read_type(m, &part, port, depth + 1, err));
       if ((f.number == 4 || f.number == 9) && part.number == 1 && part.type == 2) QN_TRY(read_type(m, &part, port, depth + 1, err));
     }
   }

@@ -44,7 +44,7 @@ qn_status qn_check_type(const qn_step *s, int i, uint32_t type_bits) {
   if (!t) return qn_step_fail(s, QN_ERR_ARGUMENT, "input %d is missing", i);
   if (s->in[i]->kind != QN_KIND_TENSOR)
     return qn_step_fail(s, QN_ERR_TYPE, "input %d is a %s, expected a tensor", i,
-                        s->in[i]->kind == QN_KIND_SEQUENCE ? "sequence" : "optional");
+                        s->in[i]->kind == QN_KIND_SEQUENCE ? "sequence" : s->in[i]->kind == QN_KIND_MAP ? "map" : "optional");
   if ((unsigned)t->dtype < QN_DTYPE_COUNT && (type_bits & QN_TYPE_BIT(t->dtype))) return QN_OK;
   return qn_step_fail(s, QN_ERR_TYPE, "input %d has element type %s, which this operator does not take", i,
                       qn_dtype_name(t->dtype));

@@ -43,10 +43,12 @@ export function tensor(name, { type, dims, data, external }) {
   return concat(parts);
 }
 
-/** kind: tensor, sequence or optional; dims: numbers, names, or null for a rank that is not declared. */
-function port({ name, type = 'float32', dims, kind = 'tensor' }) {
+/** kind: tensor, sequence, optional, map or maps (a sequence of them), with the type of the keys; dims: numbers, names, or null for a rank that is not declared. */
+function port({ name, type = 'float32', dims, kind = 'tensor', key = 'int64' }) {
   const shape = dims && bytes(2, concat(dims.map((d) => bytes(1, typeof d === 'number' ? int(1, d) : d ? bytes(2, d) : new Uint8Array(0)))));
   let proto = bytes(1, concat([int(1, TYPES[type]), shape ?? new Uint8Array(0)]));
+  if (kind.startsWith('map')) proto = bytes(5, concat([int(1, TYPES[key]), bytes(2, proto)]));
+  if (kind === 'maps') proto = bytes(4, bytes(1, proto));
   if (kind === 'sequence') proto = bytes(4, bytes(1, proto));
   if (kind === 'optional') proto = bytes(9, bytes(1, proto));
   return concat([bytes(1, name), bytes(2, proto)]);
@@ -60,6 +62,7 @@ function attribute(name, value) {
   if (value.graph) return concat([head, bytes(6, graph(value.graph)), int(20, 5)]);
   if (value.dims) return concat([head, bytes(5, tensor('', value)), int(20, 4)]);
   if (typeof value[0] === 'bigint') return concat([head, many(int, 8, value), int(20, 7)]);
+  if (typeof value[0] === 'string') return concat([head, many(bytes, 9, value), int(20, 8)]);
   return concat([head, many(float, 7, value), int(20, 6)]);
 }
 
@@ -75,8 +78,9 @@ function graph({ nodes, inputs = [], outputs, initializers = {} }) {
 }
 
 /** @returns {Uint8Array} */
-export function model({ opset = 17, ...rest }) {
-  return concat([int(1, 8), bytes(7, graph(rest)), bytes(8, int(2, opset))]);
+export function model({ opset = 17, domains = {}, ...rest }) {
+  return concat([int(1, 8), bytes(7, graph(rest)), bytes(8, int(2, opset)),
+    ...Object.entries(domains).map(([domain, version]) => bytes(8, concat([bytes(1, domain), int(2, version)])))]);
 }
 
 export const f32 = (dims, ...data) => ({ type: 'float32', dims, data: Float32Array.from(data) });

@@ -8,15 +8,16 @@ import { build } from './version.js';
 /**
  * @typedef {import('./tensor.js').TensorLike} TensorLike
  * @typedef {import('./tensor.js').ValueLike} ValueLike
- * @typedef {'tensor' | 'sequence' | 'optional'} Kind
- * An input or output as the model declares it; dims null: not declared, a dimension null: unknown, a string: its symbol.
- * @typedef {{ name: string, kind: Kind, type: string, dims: (number | string | null)[] | null, optional: boolean }} Port
+ * @typedef {'tensor' | 'sequence' | 'optional' | 'map'} Kind
+ * An input or output as the model declares it; dims null: not declared, a dimension null: unknown, a string: its symbol; key: the type of the
+ * keys of a map, or of the maps in a sequence.
+ * @typedef {{ name: string, kind: Kind, type: string, dims: (number | string | null)[] | null, optional: boolean, key?: string }} Port
  */
 
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 /** @type {Kind[]} */
-const KINDS = ['tensor', 'sequence', 'optional']; // qn_kind
+const KINDS = ['tensor', 'sequence', 'optional', 'map']; // qn_kind
 
 /**
  * @param {WebAssembly.Module} module
@@ -213,7 +214,7 @@ export class Heap {
         .map((d, k) => (d >= 0 ? d : this.#text(this.#call('port_symbol', port, k)) || null));
       return {
         name: this.#text(this.#call('port_name', port)), kind: KINDS[this.#call('port_kind', port)], type: this.#types[this.#call('port_dtype', port)],
-        dims, optional: Boolean(this.#call('port_optional', port)),
+        dims, optional: Boolean(this.#call('port_optional', port)), ...(this.#call('port_key', port) && { key: this.#types[this.#call('port_key', port)] }),
       };
     });
   }
@@ -255,6 +256,22 @@ export class Heap {
         this.#lend(bytes, (p) =>
           this.#check(model, this.#call('input_push', model, i, this.#types.indexOf(item.type), item.dims.length, shape, p, bytes.length)));
       });
+  }
+
+  /**
+   * Maps: of a map input the only one, of a sequence all. Their keys ascend.
+   * @param {number} model
+   * @param {number} i
+   * @param {string} type of the values
+   * @param {{ keys: TensorLike, values: TensorLike }[]} maps
+   */
+  bindMaps(model, i, type, maps) {
+    const packed = (/** @type {TensorLike} */ t) => (t.type === 'string' ? packStrings(/** @type {string[]} */ (t.data)) : bytesOf(/** @type {any} */ (t.data)));
+    this.#check(model, this.#call('input_items', model, i, this.#types.indexOf(type), 0));
+    for (const { keys, values } of maps) {
+      const [a, b] = [packed(keys), packed(values)];
+      this.#lend(a, (k) => this.#lend(b, (v) => this.#check(model, this.#call('input_map', model, i, keys.data.length, k, a.length, v, b.length))));
+    }
   }
 
   // ---- reading text: `model` is the one in use, which keeps the error ----
@@ -355,6 +372,7 @@ export class Heap {
     const kind = KINDS[this.#call('value_kind', value)];
     if (kind !== 'tensor') {
       const items = Array.from({ length: this.#call('value_items', value) }, (_, i) => this.#value(this.#call('value_item', value, i)));
+      if (kind === 'map') return mapOf(/** @type {TensorLike} */ (items[0]), /** @type {TensorLike} */ (items[1]));
       return kind === 'sequence' ? items : items[0] ?? null;
     }
     const type = this.#types[this.#call('value_dtype', value)];
@@ -370,6 +388,12 @@ export class Heap {
     return Array.from({ length: pairs.length / 2 }, (_, i) => decoder.decode(this.#bytes.slice(pairs[2 * i], pairs[2 * i] + pairs[2 * i + 1])));
   }
 }
+
+/** Integers as numbers where they are exact. @param {any} v */
+const plain = (v) => (typeof v === 'bigint' && Number.isSafeInteger(Number(v)) ? Number(v) : v);
+
+/** @param {TensorLike} keys @param {TensorLike} values */
+const mapOf = (keys, values) => new Map(Array.from(/** @type {any} */ (keys.data), (key, i) => [plain(key), plain(values.data[i])]));
 
 /** @param {string} name */
 const camelCase = (name) => name.replace(/_(.)/g, (_, c) => c.toUpperCase());

@@ -2,7 +2,7 @@
 import { QuernError, throwIfAborted } from './errors.js';
 import { yieldToEvents } from './platform.js';
 import { baseOf, describeSource, openPieces, openSource, readAll, readVerified, siblingOf } from './source.js';
-import { toTensor } from './tensor.js';
+import { toMap, toTensor } from './tensor.js';
 
 /**
  * @typedef {import('./heap.js').Heap} Heap
@@ -19,7 +19,8 @@ import { toTensor } from './tensor.js';
  * outputs: names of those wanted, all when left out.
  * @typedef {{ signal?: AbortSignal, outputs?: readonly string[] }} RunOptions
  * @typedef {{ items: TensorLike[], nested: boolean }} Items of a sequence or an optional; nested: the optional holds a sequence
- * @typedef {{ values: (TensorLike | Items | null)[], outputs: number[] }} Prepared
+ * @typedef {{ maps: { keys: TensorLike, values: TensorLike }[] }} Maps
+ * @typedef {{ values: (TensorLike | Items | Maps | null)[], outputs: number[] }} Prepared
  */
 
 const SLICE_US = 8000; // a page stays responsive when half a frame at most goes to a run at once
@@ -135,7 +136,7 @@ export class Session {
       throw new QuernError('bad-argument', `inputs are given by name: { name: tensor }; the model has ${namesOf(this.inputs)}`);
     for (const name of Object.keys(feeds))
       if (!this.inputs.some((p) => p.name === name)) throw new QuernError('bad-argument', `there is no input '${name}'; the model has ${namesOf(this.inputs)}`);
-    const values = this.inputs.map(({ name, kind, type, optional }) => {
+    const values = this.inputs.map(({ name, kind, type, optional, key }) => {
       const value = /** @type {any} */ (Object.hasOwn(feeds, name) ? feeds[name] : undefined);
       const what = `input '${name}'`;
       if (kind === 'tensor') {
@@ -143,6 +144,9 @@ export class Session {
         if (optional) return null;
         throw new QuernError('bad-argument', `${what} is missing; the model has ${namesOf(this.inputs)}`);
       }
+      if (kind === 'map' || (key && Array.isArray(value)))
+        return { maps: (kind === 'map' ? [value] : value).map((/** @type {any} */ item, /** @type {number} */ k) =>
+          toMap(item, kind === 'map' ? what : `${what}, item ${k}`, key ?? 'int64', type)) };
       if (value === undefined && kind === 'sequence') throw new QuernError('bad-argument', `${what} is missing; it is a sequence: give an array of tensors`);
       if (kind === 'sequence' && !Array.isArray(value)) throw new QuernError('bad-type', `${what} is a sequence: expected an array of tensors`);
       const list = Array.isArray(value) ? value : value === undefined || value === null ? [] : [value];
@@ -160,6 +164,7 @@ export class Session {
   #start({ values }) {
     values.forEach((value, i) => {
       if (value && 'items' in value) this.#heap.bindItems(this.#model, i, this.inputs[i].type, value.items, value.nested);
+      else if (value && 'maps' in value) this.#heap.bindMaps(this.#model, i, this.inputs[i].type, value.maps);
       else if (value) this.#heap.bind(this.#model, i, value);
       else this.#heap.unbind(this.#model, i);
     });
@@ -274,6 +279,7 @@ export class Session {
 
 /** @param {any} value @returns {any} */
 function copyOf(value) {
+  if (value?.maps) return value; // made for this run
   if (value?.items) return { ...value, items: value.items.map(copyOf) };
   return value && { ...value, data: value.data.slice() };
 }

@@ -10,9 +10,10 @@ import { QuernError } from './errors.js';
  * @typedef {{ type: DType, dims: readonly number[], data: TensorData }} TensorLike
  * What an input accepts: type is the model's when left out, dims are [data.length]; plain numbers, bigints and booleans are converted.
  * @typedef {{ type?: string, dims?: readonly number[], data: TensorData | readonly (number | bigint | boolean | string)[] }} InputTensor
- * A value of a run: sequences are arrays, an empty optional is null.
- * @typedef {TensorLike | null | ValueLike[]} ValueLike
- * @typedef {InputTensor | null | undefined | InputValue[]} InputValue
+ * @typedef {Map<any, any> | Record<string, any>} InputMap keys and values are numbers, bigints or strings
+ * A value of a run: sequences are arrays, an empty optional is null, a map is a Map.
+ * @typedef {TensorLike | null | ValueLike[] | Map<any, any>} ValueLike
+ * @typedef {InputTensor | null | undefined | InputValue[] | InputMap} InputValue
  */
 
 const F16 = /** @type {any} */ (globalThis).Float16Array ?? Uint16Array;
@@ -91,6 +92,27 @@ export function toTensor(value, what, expected) {
   if (data.length !== length)
     throw new QuernError('bad-shape', `${what}: ${describe(type, dims)} has ${length} elements of data, got ${data.length}`);
   return { type, dims, data };
+}
+
+/**
+ * A map that the user gave as its keys, ascending, and its values.
+ * @param {any} value a Map, or an object whose properties are the keys
+ * @param {string} what for the sentence
+ * @param {string} key type of the keys
+ * @param {string} type of the values
+ */
+export function toMap(value, what, key, type) {
+  if (!value || typeof value !== 'object' || Array.isArray(value) || ArrayBuffer.isView(value))
+    throw new QuernError('bad-type', `${what}: expected a Map from ${key} to ${type}, or an object, got ${value === null ? 'null' : typeof value}`);
+  /** @type {any[]} */
+  let entries = [...(value instanceof Map ? value : Object.entries(value))];
+  if (key !== 'string') {
+    entries = entries.map(([k, v]) => [convert('int64', [k], `${what}, key '${k}'`)[0], v]).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+    const twice = entries.findIndex(([k], i) => i > 0 && k === entries[i - 1][0]);
+    if (twice >= 0) throw new QuernError('bad-argument', `${what}: the key ${entries[twice][0]} is there twice`);
+  }
+  const list = (/** @type {string} */ t, /** @type {any[]} */ data, /** @type {string} */ part) => toTensor({ type: t, data }, `${what}, ${part}`);
+  return { keys: list(key, entries.map(([k]) => k), 'keys'), values: list(type, entries.map(([, v]) => v), 'values') };
 }
 
 /** A tensor on the CPU. Plain objects with the same three members do as well. */

@@ -24,7 +24,7 @@ function optionsOf(options) {
 /** @param {any} value @returns {any} */
 function wrap(value) {
   if (Array.isArray(value)) return value.map(wrap);
-  return value instanceof Tensor || !value ? value : new Tensor(value.type, value.data, value.dims);
+  return value instanceof Tensor || value instanceof Map || !value ? value : new Tensor(value.type, value.data, value.dims);
 }
 
 export class InferenceSession {
@@ -208,7 +208,7 @@ function metadata({ name, kind, type, dims }, fixed) {
 /** Into the tensor that the caller allocated. @param {any} target @param {any} value @param {string} name */
 function writeInto(target, value, name) {
   const shown = (/** @type {any} */ t) => `${t.type} [${t.dims.join(', ')}]`;
-  if (!value || Array.isArray(value)) throw new Error(`Output '${name}' is no tensor and cannot be written into one.`);
+  if (!value || Array.isArray(value) || value instanceof Map) throw new Error(`Output '${name}' is no tensor and cannot be written into one.`);
   if (target.type !== value.type || target.dims.join() !== value.dims.join())
     throw new Error(`Output '${name}' is ${shown(value)}; the tensor allocated for it is ${shown(target)}.`);
   const { data } = target;

@@ -76,7 +76,7 @@ function copyOf(value) {
   if (Array.isArray(value)) return value.map(copyOf);
   if (!value || typeof value !== 'object') return value;
   const { type, dims, data } = value;
-  return 'data' in value ? { type, dims, data: ArrayBuffer.isView(data) ? /** @type {any} */ (data).slice() : data } : value;
+  return data && typeof data === 'object' ? { type, dims, data: ArrayBuffer.isView(data) ? /** @type {any} */ (data).slice() : data } : value;
 }
 
 /** @param {SourceSpec} source @returns {SourceSpec} */
