@@ -36,6 +36,7 @@ $(shell mkdir -p $(OUT); echo '$(subst ','"'"',$(WASM_CC) $(CORE_CFLAGS) $(XNN_C
 
 $(OUT)/src/%.o: OPT = $(CORE_OPT)
 $(OUT)/src/kernel/%.o: OPT = $(KERNEL_OPT)
+$(COLD_KERNELS:%=$(OUT)/src/kernel/%.o): OPT = $(CORE_OPT)
 $(OUT)/src/%.o: src/%.c $(FLAGS_ID)
 	@mkdir -p $(@D)
 	@echo "  $(VARIANT)  $<"
