@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "feature/ocr.h"
+#include "feature/post/vad.h"
 #include "quern.h"
 
 #ifndef QN_BUILD_ID
@@ -350,3 +351,12 @@ int32_t qnw_ocr_result_count(const qn_ocr *ocr) { return qn_ocr_result_count(ocr
 _Static_assert(sizeof(void *) != 4 || sizeof(qn_ocr_result) == 4 * 13, "heap.js reads text, length, score, box_score, turned, box[8]");
 /* result: [13] 32-bit words, caller owns. 0 when there is no such result. */
 int32_t qnw_ocr_result_at(const qn_ocr *ocr, int32_t i, qn_ocr_result *result) { return qn_ocr_result_at(ocr, i, result); }
+
+/* ---- speech ---- */
+
+/* options: [5], the members of qn_vad_options in their order; probabilities: [frames]; segments: [capacity]; caller owns all.
+ * How many segments there are, of which the first `capacity` were written. */
+int32_t qnw_vad_segments(const float *options, const float *probabilities, int32_t frames, qn_vad_segment *segments, int32_t capacity) {
+  const qn_vad_options o = {options[0], options[1], (int32_t)options[2], (int32_t)options[3], (int32_t)options[4]};
+  return qn_vad_segments(&o, probabilities, frames, segments, capacity);
+}

@@ -20,8 +20,10 @@ export { QuernError, Tensor, init, version };
  * @typedef {import('./core/tensor.js').InputValue} InputValue
  * @typedef {import('./core/tensor.js').TensorLike} TensorLike
  * @typedef {import('./core/image.js').ImageInput} ImageInput
+ * @typedef {import('./core/audio.js').AudioInput} AudioInput
  * @typedef {import('./core/errors.js').QuernErrorCode} QuernErrorCode
  * @typedef {import('./predict/ocr.js').OcrAnswer} OcrAnswer
+ * @typedef {import('./predict/vad.js').VadAnswer} VadAnswer
  * @typedef {import('./core/runtime.js').InitOptions} InitOptions
  *
  * worker: false computes on the calling thread, where runSync() is possible. externalData: files that the model refers to, when they do
@@ -34,7 +36,7 @@ export { QuernError, Tensor, init, version };
  * @property {Port[]} outputs
  * @property {(feeds: Record<string, InputValue>, options?: RunOptions) => Promise<Record<string, any>>} run tensors in, tensors out
  * @property {(feeds: Record<string, InputValue>, options?: { outputs?: readonly string[] }) => Record<string, any>} runSync on this thread, to the end
- * @property {(input: ImageInput, options?: PredictOptions) => Promise<any>} predict what the package is for
+ * @property {(input: ImageInput | AudioInput, options?: PredictOptions) => Promise<any>} predict what the package is for
  * @property {() => Report} report
  * @property {() => void} dispose
  */

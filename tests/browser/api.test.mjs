@@ -1,9 +1,10 @@
 // load() in a browser: worker, blob worker, page; pictures; errors and aborts across the worker.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { DIST, launch, serve, skipReason } from './helpers/browser.mjs';
+import { DIST, ROOT, launch, serve, skipReason } from './helpers/browser.mjs';
 import { f32, model } from '../node/onnx-writer.mjs';
 
 const skip = skipReason(['index.js', 'worker.js', 'worker.classic.js', 'quern.js', 'quern-simd.wasm', 'quern-relaxed.wasm']);
@@ -193,6 +194,29 @@ describe('in a browser', { skip }, () => {
       return run.then(() => 'done', (e) => e.code);
     }, site.origin);
     assert.equal(codes, 'bad-state');
+  });
+
+  test('sound, through the worker', { skip: existsSync(path.join(DIST, 'models/vad/manifest.json')) ? false : 'SKIP: models/vad is not built' }, async () => {
+    const wav = await readFile(path.join(ROOT, 'web/demo/samples/speech.wav'));
+    const result = await inPage(site.origin, async ({ origin, wav }) => {
+      const { load } = await import(origin + '/dist/index.js');
+      const sound = await new OfflineAudioContext(1, 1, 16000).decodeAudioData(Uint8Array.from(wav).buffer);
+      const out = [];
+      for (const worker of [true, false]) {
+        const m = await load('/dist/models/vad/', { worker });
+        const told = await m.predict({ data: new Uint8Array(4), width: 1, height: 1 }).then(() => 'no error', (e) => e.message);
+        const samples = sound.getChannelData(0);
+        out.push({ buffer: await m.predict(sound), array: await m.predict(samples), kept: samples.length > 0, told });
+        m.dispose();
+      }
+      return out;
+    }, { origin: site.origin, wav: [...wav] });
+    for (const { buffer, array, kept, told } of result) {
+      assert.ok(buffer.length > 0 && kept);
+      assert.deepEqual(array, buffer);
+      assert.match(told, /takes sound/);
+    }
+    assert.deepEqual(result[0], result[1]);
   });
 
   const ocr = existsSync(path.join(DIST, 'models/ocr/manifest.json'));

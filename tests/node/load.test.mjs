@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { after, before, describe, test } from 'node:test';
+import { readAll } from '../../web/core/source.js';
 import { failure, quern } from './helpers/quern.mjs';
 import { f32, model } from './onnx-writer.mjs';
 
@@ -29,6 +30,39 @@ async function answers(source, options) {
 }
 
 const expected = { type: 'float32', dims: [1, 3], data: Float32Array.of(11, 22, 33) };
+
+describe('what is larger than 32 bits address', () => {
+  const limit = 2 ** 32;
+  const opened = (total, chunk, count) => {
+    const state = { read: 0, cancelled: false };
+    async function* chunks() {
+      for (; state.read < count && !state.cancelled; state.read++) yield chunk;
+    }
+    return { state, name: 'big.onnx', total, exact: false, chunks: chunks(), cancel: () => { state.cancelled = true; } };
+  };
+
+  test('is refused by its announced size, before anything is read', async () => {
+    const big = opened(5e9, new Uint8Array(1), 1);
+    await assert.rejects(readAll(big, () => {}), { code: 'out-of-memory', message: /big\.onnx has 5000000000 bytes; one model can have 4294967296 bytes \(4 GB\) at most/ });
+    assert.deepEqual(big.state, { read: 0, cancelled: true });
+  });
+
+  test('is refused where a stream passes the limit', async () => {
+    const chunk = new Uint8Array(2 ** 28); // the same zeros again and again
+    const big = opened(0, chunk, 100);
+    let taken = 0;
+    await assert.rejects(readAll(big, ({ length }) => { taken += length; }), { code: 'out-of-memory', message: /goes on after 4294967296 bytes/ });
+    assert.deepEqual([taken, big.state.cancelled], [limit, true]);
+    assert.equal(await readAll(opened(0, chunk, 16), () => {}), limit);
+  });
+
+  test('is refused by load(), which ends the download', async () => {
+    let cancelled = false;
+    const stream = new ReadableStream({ pull: (c) => c.enqueue(new Uint8Array(10)), cancel() { cancelled = true; } });
+    await assert.rejects(load(new Response(stream, { headers: { 'content-length': String(7e9) } })), failure('out-of-memory', /the given stream has 7000000000 bytes/));
+    assert.ok(cancelled);
+  });
+});
 
 describe('load', () => {
   let folder;

@@ -218,6 +218,14 @@ describe('report', () => {
     assert.equal(report.runs, 1);
     assert.equal(report.stats.model.nodes, 1);
     assert.equal(report.stats.model.opset, 17);
+    assert.equal(report.bytes, ADD.length);
+    assert.equal(report.peakBytes, report.heapBytes);
+    assert.deepEqual({ nodes: report.plan.nodes, nodesInFile: report.plan.nodesInFile, segments: report.plan.segments }, { nodes: 1, nodesInFile: 1, segments: 1 });
+    assert.ok(report.plan.arenaBytes >= 0 && report.plan.weightBytes >= 0);
+    assert.equal(report.missing.length, report.variant === 'relaxed' ? 0 : 1);
+    const { peakBytes } = report;
+    m.dispose();
+    assert.deepEqual([m.report().heapBytes, m.report().peakBytes], [0, peakBytes]);
   }));
 
   test('a repeated run allocates nothing', () => using(ADD, (m) => {

@@ -337,6 +337,22 @@ export class Heap {
     }));
   }
 
+  // ---- speech ----
+
+  /**
+   * @param {number[]} options qn_vad_options of src/feature/post/vad.h
+   * @param {Float32Array} probabilities one per frame
+   * @returns {[number, number][]} first frame, frame after the last
+   */
+  vadSegments(options, probabilities) {
+    const most = (probabilities.length >> 1) + 1; // a frame of speech and one of quiet each
+    return this.#lend(bytesOf(Float32Array.from(options)), (o) => this.#lend(bytesOf(probabilities), (p) => this.#lend(new Uint8Array(16 * most), (out) => {
+      const count = Math.min(most, this.#call('vad_segments', o, p, probabilities.length, out, most));
+      const ends = this.#int64s(out, 2 * count);
+      return Array.from({ length: count }, (_, i) => /** @type {[number, number]} */ ([ends[2 * i], ends[2 * i + 1]]));
+    })));
+  }
+
   // ---- running ----
 
   /** @param {number} model */

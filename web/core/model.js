@@ -1,14 +1,17 @@
 // A loaded model or package on this thread.
+import { snapshotAudio } from './audio.js';
 import { QuernError } from './errors.js';
 import { Heap } from './heap.js';
-import { rgbaOf, snapshotImage } from './image.js';
+import { snapshotImage } from './image.js';
 import { expectedOf, fileOf, manifestOf, readManifest, sizeOf } from './package.js';
 import { isNode, isPage, now } from './platform.js';
+import { hasRelaxedSimd } from './probe.js';
 import { getModule } from './runtime.js';
 import { Session } from './session.js';
 import { baseOf, openSource } from './source.js';
 import { build, version } from './version.js';
 import { Ocr } from '../predict/ocr.js';
+import { Vad } from '../predict/vad.js';
 
 /**
  * @typedef {import('./session.js').Progress} Progress
@@ -23,7 +26,10 @@ import { Ocr } from '../predict/ocr.js';
  *   module?: WebAssembly.Module, whereReason?: string }} LocalOptions
  * @typedef {{ version: string, build: string, variant: string, backend: 'cpu', backendReason: string, threads: number, threadsReason: string,
  *   where: 'page' | 'worker' | 'node', whereReason: string, url: string, name: string, modelVersion: string, heapBytes: number, runs: number,
- *   lastMs: number, stats: Record<string, Record<string, number>> }} Report
+ *   lastMs: number, stats: Record<string, Record<string, number>>, bytes: number, peakBytes: number, plan: Plan, missing: string[] }} Report
+ * bytes: of the model's files. heapBytes: WebAssembly memory now; peakBytes: at most so far. missing: what this browser or page lacks that would help.
+ * nodes: operators that run, of nodesInFile; segments: plans made for the shapes seen; weightBytes: constants held; arenaBytes: activations.
+ * @typedef {{ nodes: number, nodesInFile: number, segments: number, parameters: number, weightBytes: number, arenaBytes: number }} Plan
  * @typedef {{ meta?: boolean, signal?: AbortSignal }} PredictOptions
  */
 
@@ -34,12 +40,17 @@ export class LocalModel {
   #sessions = {};
   /** @type {Package | null} */
   #package = null;
-  /** @type {Ocr | null} */
+  /** @type {Ocr | Vad | null} */
   #task = null;
   #disposed = false;
   /** @type {Promise<unknown>} */
   #last = Promise.resolve();
   #lastMs = 0;
+  #peakBytes = 0;
+  /** @type {string[] | undefined} */
+  #missing;
+  /** Of the last moment before disposal. @type {Record<string, Record<string, number>>} */
+  #stats = {};
   #whereReason;
 
   /**
@@ -56,7 +67,7 @@ export class LocalModel {
       await model.#read({ ...options, opened: await opening });
       return model;
     } catch (error) {
-      opening?.then(({ chunks }) => chunks[Symbol.asyncIterator]().return?.(), () => {}); // ends the download
+      opening?.then(({ cancel }) => cancel(), () => {});
       model?.dispose();
       throw error;
     }
@@ -90,7 +101,8 @@ export class LocalModel {
         before += sizeOf(entry) ?? 0;
       }
       if (pack.manifest.task === 'ocr') this.#task = await Ocr.create(this.#heap, pack, this.#sessions, options.signal);
-      else if (pack.manifest.task) throw new QuernError('unsupported', `the package ${pack.manifest.name} has the task '${pack.manifest.task}'; this release knows 'ocr'`);
+      else if (pack.manifest.task === 'vad') this.#task = new Vad(this.#heap, pack, this.#sessions.model);
+      else if (pack.manifest.task) throw new QuernError('unsupported', `the package ${pack.manifest.name} has the task '${pack.manifest.task}'; this release knows 'ocr' and 'vad'`);
     }
     const main = this.#only();
     if (main) ({ inputs: this.inputs, outputs: this.outputs } = main);
@@ -135,17 +147,17 @@ export class LocalModel {
   }
 
   /**
-   * What the package is for: picture in, answers out.
-   * @param {import('./image.js').ImageInput} input
+   * What the package is for: picture or sound in, answers out.
+   * @param {import('./image.js').ImageInput | import('./audio.js').AudioInput} input
    * @param {PredictOptions} [options]
    * @returns {Promise<any>} answers; with meta: { answers, version, ms }
    */
   async predict(input, options) {
-    return this.predictSnapshot(await snapshotImage(input), options);
+    return this.predictSnapshot(snapshotAudio(input) ?? await snapshotImage(/** @type {any} */ (input)), options);
   }
 
   /**
-   * @param {ImageSpec} input used up
+   * @param {ImageSpec | import('./audio.js').AudioSpec} input used up
    * @param {PredictOptions} [options]
    * @returns {Promise<any>}
    */
@@ -154,7 +166,7 @@ export class LocalModel {
       if (this.#disposed) throw new QuernError('bad-state', 'the model was disposed');
       if (!this.#task) throw new QuernError('bad-argument', 'predict() needs a package, whose manifest says what goes in and out; this is a plain model: use run()');
       const start = now();
-      const answers = await this.#task.predict(await rgbaOf(input), signal);
+      const answers = await this.#task.predict(input, signal);
       this.#lastMs = now() - start;
       return meta ? { answers, version: this.#package?.manifest.version ?? '', ms: this.#lastMs } : answers;
     });
@@ -165,6 +177,12 @@ export class LocalModel {
   /** @returns {Report} */
   report() {
     const sessions = Object.entries(this.#sessions);
+    const disposed = this.#disposed;
+    if (!disposed) {
+      this.#stats = Object.fromEntries(sessions.map(([role, s]) => [role, s.stats()]));
+      this.#peakBytes = this.#heap.bytes; // wasm memory never shrinks
+    }
+    const sum = (/** @type {string} */ name) => Object.values(this.#stats).reduce((n, stats) => n + stats[name], 0);
     return {
       version, build, variant: this.#heap.variant,
       backend: 'cpu', backendReason: 'this release computes on the CPU',
@@ -172,15 +190,19 @@ export class LocalModel {
       where: isNode ? 'node' : isPage ? 'page' : 'worker', whereReason: this.#whereReason,
       url: this.#package?.base ?? baseOf(this.#source),
       name: this.#package?.manifest.name ?? '', modelVersion: this.#package?.manifest.version ?? '',
-      heapBytes: this.#disposed ? 0 : this.#heap.bytes,
+      heapBytes: disposed ? 0 : this.#peakBytes, peakBytes: this.#peakBytes,
+      bytes: sessions.reduce((n, [, s]) => n + s.bytes, 0),
+      plan: { nodes: sum('nodes'), nodesInFile: sum('nodesInFile'), segments: sum('plans'), parameters: sum('parameters'), weightBytes: sum('weightBytes'), arenaBytes: sum('arenaBytes') },
+      missing: this.#missing ??= missingFeatures(this.#heap.variant),
       runs: sessions.reduce((n, [, s]) => n + s.runs, 0), lastMs: this.#lastMs,
-      stats: this.#disposed ? {} : Object.fromEntries(sessions.map(([role, s]) => [role, s.stats()])),
+      stats: disposed ? {} : this.#stats,
     };
   }
 
   /** Gives the memory back. A second call does nothing, later calls of other methods fail. */
   dispose() {
     if (this.#disposed) return;
+    this.#peakBytes = this.#heap.bytes;
     this.#disposed = true;
     for (const session of Object.values(this.#sessions)) session.dispose();
     this.#heap.drop();
@@ -189,4 +211,13 @@ export class LocalModel {
   [/** @type {any} */ (Symbol).dispose ?? Symbol('dispose')]() {
     this.dispose();
   }
+}
+
+/** @param {string} variant the build in use */
+function missingFeatures(variant) {
+  const missing = [];
+  if (variant !== 'relaxed') missing.push(hasRelaxedSimd() ? 'relaxed SIMD: it is there, but the build without it was chosen' : 'relaxed SIMD: this engine has none, which costs up to half of the speed');
+  if (!isNode && !globalThis.crossOriginIsolated) missing.push('cross-origin isolation: without it there is no shared memory for threads');
+  if (!isNode && !(/** @type {any} */ (globalThis.navigator)?.gpu)) missing.push('WebGPU: this browser has none');
+  return missing;
 }

@@ -38,6 +38,8 @@ export class Session {
   /** @type {Promise<unknown>} */
   #last = Promise.resolve();
   runs = 0;
+  /** Of its files. */
+  bytes = 0;
 
   /**
    * @param {Heap} heap
@@ -74,6 +76,7 @@ export class Session {
       this.#heap.push(this.#model, chunk);
       if (!expected) onProgress?.({ stage: 'download', loaded: loaded + chunk.length, total: opened.total });
     }, signal);
+    this.bytes = size;
     await this.#readExternal(baseOf(source), externalData ?? new Map(), onProgress, signal);
     onProgress?.({ stage: 'prepare', loaded: 0, total: size });
     await yieldToEvents(); // so that the progress is seen: what follows blocks
@@ -113,6 +116,7 @@ export class Session {
           if (!bytes.length) throw new QuernError('network', `${file.name} broke off at byte ${at}`);
           this.#heap.push(this.#model, bytes);
           at += bytes.length;
+          this.bytes += bytes.length;
         }
       }
     } finally {

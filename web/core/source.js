@@ -9,9 +9,12 @@ import { sha256 } from './sha256.js';
  * @typedef {{ kind: 'url', url: string } | { kind: 'path', path: string } | { kind: 'bytes', bytes: Uint8Array } | { kind: 'blob', blob: Blob }
  *   | { kind: 'stream', stream: ReadableStream<Uint8Array>, total: number, exact: boolean, url: string }} SourceSpec
  * total 0: unknown; exact: fewer bytes than `total` mean a cut connection.
- * @typedef {{ name: string, total: number, exact: boolean, chunks: AsyncIterable<Uint8Array> }} Opened
+ * cancel: ends the download, also before the first chunk was asked for.
+ * @typedef {{ name: string, total: number, exact: boolean, chunks: AsyncIterable<Uint8Array>, cancel: () => void }} Opened
  */
 
+/** What 32-bit addresses reach: a larger file cannot be held. */
+export const MOST_BYTES = 2 ** 32;
 const PIECE = 1 << 22; // bytes handed over between two looks at the abort signal
 
 /**
@@ -98,14 +101,15 @@ export async function openSource(spec, signal) {
       } catch (cause) {
         throw new QuernError('network', `${spec.path} could not be opened: ${messageOf(cause)}`, { cause });
       }
-      return { name: spec.path, total: size, exact: true, chunks: createReadStream(spec.path, { highWaterMark: 1 << 20 }) };
+      const chunks = createReadStream(spec.path, { highWaterMark: 1 << 20 });
+      return { name: spec.path, total: size, exact: true, chunks, cancel: () => chunks.destroy() };
     }
     case 'bytes':
-      return { name: 'the given bytes', total: spec.bytes.length, exact: true, chunks: piecesOf(spec.bytes) };
+      return { name: 'the given bytes', total: spec.bytes.length, exact: true, chunks: piecesOf(spec.bytes), cancel() {} };
     case 'blob':
-      return { name: 'the given Blob', total: spec.blob.size, exact: true, chunks: chunksOf(spec.blob.stream(), 'the given Blob', signal) };
+      return { name: 'the given Blob', total: spec.blob.size, exact: true, ...chunksOf(spec.blob.stream(), 'the given Blob', signal) };
     case 'stream':
-      return { name: spec.url || 'the given stream', total: spec.total, exact: spec.exact, chunks: chunksOf(spec.stream, spec.url || 'the given stream', signal) };
+      return { name: spec.url || 'the given stream', total: spec.total, exact: spec.exact, ...chunksOf(spec.stream, spec.url || 'the given stream', signal) };
   }
 }
 
@@ -119,8 +123,17 @@ async function* piecesOf(bytes) {
  * @param {string} name
  * @param {AbortSignal | undefined} signal
  */
-async function* chunksOf(stream, name, signal) {
+function chunksOf(stream, name, signal) {
   const reader = stream.getReader();
+  return { chunks: chunksOfReader(reader, name, signal), cancel: () => void reader.cancel().catch(() => {}) };
+}
+
+/**
+ * @param {ReadableStreamDefaultReader<Uint8Array>} reader
+ * @param {string} name
+ * @param {AbortSignal | undefined} signal
+ */
+async function* chunksOfReader(reader, name, signal) {
   try {
     for (;;) {
       const { done, value } = await abortable(reader.read(), signal);
@@ -145,8 +158,15 @@ async function* chunksOf(stream, name, signal) {
  */
 export async function readAll(opened, take, signal) {
   let loaded = 0;
+  const check = (/** @type {number} */ size, /** @type {string} */ found) => {
+    if (size <= MOST_BYTES) return;
+    opened.cancel();
+    throw new QuernError('out-of-memory', `${opened.name} ${found}; one model can have ${MOST_BYTES} bytes (4 GB) at most, which is all that 32-bit WebAssembly addresses`);
+  };
+  check(opened.total, `has ${opened.total} bytes`); // before anything is downloaded
   for await (const chunk of opened.chunks) {
     throwIfAborted(signal);
+    check(loaded + chunk.length, `goes on after ${loaded} bytes`);
     if (!loaded) sniff(chunk, opened.name);
     take(chunk, loaded);
     loaded += chunk.length;

@@ -1,5 +1,6 @@
 // Reading text: detector, direction classifier, recogniser. The arithmetic between them is src/feature/ocr.c; here is only the order.
 import { QuernError } from '../core/errors.js';
+import { rgbaOf } from '../core/image.js';
 import { expectedOf, fileOf } from '../core/package.js';
 import { readText } from '../core/source.js';
 
@@ -43,11 +44,13 @@ export class Ocr {
   }
 
   /**
-   * @param {import('../core/image.js').Rgba} image
+   * @param {import('../core/image.js').ImageSpec | import('../core/audio.js').AudioSpec} picture used up
    * @param {AbortSignal} [signal]
    * @returns {Promise<OcrAnswer[]>}
    */
-  async predict(image, signal) {
+  async predict(picture, signal) {
+    if (picture.kind === 'audio') throw new QuernError('bad-argument', 'this package takes a picture, not sound');
+    const image = await rgbaOf(picture);
     const heap = this.#heap;
     const ocr = this.#ocr;
     this.#stages[0].use((model) => heap.ocrImage(model, ocr, image));

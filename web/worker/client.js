@@ -1,4 +1,5 @@
 // A model in a worker, with the face of LocalModel.
+import { snapshotAudio } from '../core/audio.js';
 import { QuernError, abortable, errorFromData, messageOf, throwIfAborted } from '../core/errors.js';
 import { TAINTED, snapshotImage, transferOfImage } from '../core/image.js';
 import { getModule, workerOption } from '../core/runtime.js';
@@ -203,14 +204,14 @@ export class WorkerModel {
   }
 
   /**
-   * @param {ImageInput} input
+   * @param {ImageInput | import('../core/audio.js').AudioInput} input
    * @param {import('../core/model.js').PredictOptions} [options]
    * @returns {Promise<any>}
    */
   async predict(input, { meta = false, signal } = {}) {
-    const image = await snapshotImage(input);
+    const image = snapshotAudio(input) ?? await snapshotImage(/** @type {any} */ (input));
     try {
-      return await this.#ask({ op: 'predict', id: 0, input: image, meta }, transferOfImage(image), signal);
+      return await this.#ask({ op: 'predict', id: 0, input: image, meta }, image.kind === 'audio' ? [image.data.buffer] : transferOfImage(image), signal);
     } catch (error) {
       // a bitmap of foreign pixels is made, but not sent
       const cause = /** @type {any} */ (error).cause;

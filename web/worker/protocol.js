@@ -10,7 +10,7 @@
  *
  * @typedef {{ op: 'load', id: number, source: SourceSpec, module: WebAssembly.Module, externalData: Map<string, SourceSpec> }
  *   | { op: 'run', id: number, feeds: Record<string, any>, outputs: readonly string[] | undefined }
- *   | { op: 'predict', id: number, input: ImageSpec, meta: boolean }
+ *   | { op: 'predict', id: number, input: ImageSpec | import('../core/audio.js').AudioSpec, meta: boolean }
  *   | { op: 'abort', id: number }} ToWorker
  *
  * ready: the script runs. done: the reply to load, run or predict, with a fresh report.

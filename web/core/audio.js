@@ -1,0 +1,43 @@
+// Sound in the forms that a page has it: one channel of numbers and their rate.
+import { QuernError } from './errors.js';
+
+/**
+ * @typedef {AudioBuffer | Float32Array | { data: Float32Array, rate: number }} AudioInput
+ * A bare Float32Array is sound at the rate of the package, −1 … 1, one channel.
+ * @typedef {{ kind: 'audio', data: Float32Array<ArrayBuffer>, rate: number }} AudioSpec rate 0: that of the package
+ */
+
+/** A copy of the sound, or null when the input is something else. @param {any} input @returns {AudioSpec | null} */
+export function snapshotAudio(input) {
+  if (input instanceof Float32Array) return { kind: 'audio', data: Float32Array.from(input), rate: 0 };
+  if (input?.data instanceof Float32Array && 'rate' in input) {
+    if (!(input.rate >= 1000 && input.rate <= 1e6)) throw new QuernError('bad-argument', `the rate of a sound is samples per second, got ${input.rate}`);
+    return { kind: 'audio', data: Float32Array.from(input.data), rate: Number(input.rate) };
+  }
+  if (typeof input?.getChannelData !== 'function') return null;
+  const data = new Float32Array(input.length);
+  for (let c = 0; c < input.numberOfChannels; c++) input.getChannelData(c).forEach((/** @type {number} */ v, /** @type {number} */ i) => { data[i] += v / input.numberOfChannels; });
+  return { kind: 'audio', data, rate: input.sampleRate };
+}
+
+/**
+ * Another rate, by a Hann-windowed sinc of 16 zero crossings on each side (J. O. Smith, "Digital Audio Resampling").
+ * @param {Float32Array<ArrayBuffer>} data
+ * @param {number} from
+ * @param {number} to
+ */
+export function resample(data, from, to) {
+  if (from === to || !from) return data;
+  const ratio = from / to;
+  const cutoff = Math.min(1, 1 / ratio);
+  const half = 16 / cutoff;
+  return Float32Array.from({ length: Math.floor(data.length / ratio) }, (_, i) => {
+    const at = i * ratio;
+    let sum = 0;
+    for (let k = Math.max(0, Math.ceil(at - half)); k <= Math.min(data.length - 1, at + half); k++) {
+      const x = Math.PI * (at - k) * cutoff;
+      sum += data[k] * (x ? Math.sin(x) / x : 1) * (0.5 + 0.5 * Math.cos(Math.PI * (at - k) / half));
+    }
+    return sum * cutoff;
+  });
+}
