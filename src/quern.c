@@ -114,8 +114,9 @@ static qn_status make_ports(qn_model *m) {
 static qn_status finish(qn_model *m) {
   qn_context *c = &m->context;
   QN_TRY(qn_onnx_end(&m->onnx, &m->error));
-  QN_TRY(qn_ir_build(c, &m->onnx.graph, &m->graph));
   m->nodes_in_file = m->onnx.graph.n_nodes;
+  QN_TRY(qn_onnx_inline_functions(&m->onnx, &m->error));
+  QN_TRY(qn_ir_build(c, &m->onnx.graph, &m->graph));
   QN_TRY(make_ports(m));
   if (!(m->skipped_passes & QN_PASS_QUANTIZE)) {
     QN_TRY(qn_pass_fold(m->graph, true));

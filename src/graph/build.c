@@ -77,8 +77,11 @@ qn_status qn_ir_constant(qn_context *c, qn_value *value, qn_constant **out) {
 
 static qn_status constant_of_tensor(qn_context *c, qn_onnx_tensor *t, qn_constant **out) {
   qn_value v = {.kind = QN_KIND_TENSOR, .tensor = t->tensor};
+  *out = t->constant;
+  if (*out) return QN_OK;
   QN_TRY(qn_ir_constant(c, &v, out));
   (*out)->source = t;
+  t->constant = *out;
   return QN_OK;
 }
 
@@ -141,7 +144,7 @@ static void add_missing(missing *list, const qn_onnx_node *n, int64_t opset) {
 
 static void collect_missing(const qn_onnx_model *m, const qn_graph *g, missing *list) {
   for (const qn_onnx_node *n = g->nodes; n; n = n->next) {
-    int64_t opset = qn_onnx_opset_of(m, n->domain);
+    int64_t opset = n->opset ? n->opset : qn_onnx_opset_of(m, n->domain);
     if (!qn_op_find(n->domain, n->op_type, opset)) add_missing(list, n, opset);
     for (int a = 0; a < n->n_attrs; a++)
       if (n->attrs[a].graph) collect_missing(m, n->attrs[a].graph, list);
@@ -157,7 +160,7 @@ static bool defined_inside(const qn_graph *g, const char *name) {
   for (const qn_onnx_port_item *p = g->inputs; p; p = p->next)
     if (!strcmp(p->port.name, name)) return true;
   for (const qn_onnx_initializer *t = g->initializers; t; t = t->next)
-    if (!strcmp(t->tensor->name, name)) return true;
+    if (!strcmp(t->name, name)) return true;
   return false;
 }
 
@@ -222,7 +225,7 @@ static qn_status add_node(qn_ir *g, const qn_onnx_node *n) {
   bool done;
   QN_TRY(constant_node(g, n, &done));
   if (done) return QN_OK;
-  int64_t opset = qn_onnx_opset_of(c->onnx, n->domain);
+  int64_t opset = n->opset ? n->opset : qn_onnx_opset_of(c->onnx, n->domain);
   qn_ir_node *node = &g->nodes[g->n_nodes];
   *node = (qn_ir_node){.op = qn_op_find(n->domain, n->op_type, opset), .name = n->name, .opset = (int)opset, .n_attrs = n->n_attrs,
                        .attrs = n->attrs, .n_out = n->n_out, .clamp_min = -INFINITY, .clamp_max = INFINITY};
@@ -312,10 +315,10 @@ static qn_status build_graph(qn_context *c, const qn_graph *source, qn_ir *paren
     g->inputs[g->n_inputs++] = id;
   }
   for (const qn_onnx_initializer *t = source->initializers; t; t = t->next) {
-    int id = find(g, t->tensor->name);
-    if (id >= 0 && g->values[id].constant) return qn_fail(c->err, QN_ERR_FORMAT, "two initializers are named '%s'", t->tensor->name);
+    int id = find(g, t->name);
+    if (id >= 0 && g->values[id].constant) return qn_fail(c->err, QN_ERR_FORMAT, "two initializers are named '%s'", t->name);
     bool is_input = id >= 0;
-    if (!is_input) QN_TRY(define(g, t->tensor->name, &id));
+    if (!is_input) QN_TRY(define(g, t->name, &id));
     qn_constant *k;
     QN_TRY(constant_of_tensor(c, t->tensor, &k));
     int slot = 0;

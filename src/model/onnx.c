@@ -6,7 +6,7 @@
 #include "model/onnx_tensor.h"
 
 enum { STAGE = 16 * 1024 };
-enum { M_IR_VERSION = 1, M_GRAPH = 7, M_OPSET_IMPORT = 8 };
+enum { M_IR_VERSION = 1, M_GRAPH = 7, M_OPSET_IMPORT = 8, M_FUNCTIONS = 25 };
 typedef enum level_kind { IN_MODEL, IN_GRAPH, IN_TENSOR } level_kind;
 
 struct qn_onnx_reader {
@@ -53,26 +53,6 @@ void qn_onnx_free(qn_onnx_model *m) {
   memset(m, 0, sizeof *m);
 }
 
-static qn_status opset_import(qn_onnx_model *m, const qn_field *field, qn_error *err) {
-  qn_onnx_opset *o = qn_pool_alloc(&m->pool, sizeof *o);
-  if (!o) return no_memory(err);
-  o->domain = "";
-  qn_wire w = {field->bytes, field->bytes + field->value};
-  while (w.p < w.end) {
-    qn_field f;
-    if (!qn_wire_field(&w, &f)) return qn_fail(err, QN_ERR_FORMAT, "a malformed opset import");
-    if (f.number == 1 && f.type == 2) {
-      o->domain = qn_pool_text(&m->pool, (const char *)f.bytes, (size_t)f.value);
-      if (!o->domain) return no_memory(err);
-    }
-    if (f.number == 2) o->version = (int64_t)f.value;
-  }
-  if (!strcmp(o->domain, "ai.onnx")) o->domain = "";
-  o->next = m->opsets;
-  m->opsets = o;
-  return QN_OK;
-}
-
 /* A whole field at the current level. */
 static qn_status field(qn_onnx_model *m, const qn_field *f, qn_error *err) {
   qn_onnx_reader *r = m->reader;
@@ -81,7 +61,8 @@ static qn_status field(qn_onnx_model *m, const qn_field *f, qn_error *err) {
     case IN_GRAPH: return qn_graph_field(m, &m->graph, f, 0, err);
     default:
       if (f->number == M_IR_VERSION && f->type == 0) m->ir_version = (int64_t)f->value;
-      if (f->number == M_OPSET_IMPORT && f->type == 2) return opset_import(m, f, err);
+      if (f->number == M_OPSET_IMPORT && f->type == 2) return qn_onnx_read_opset(m, f, &m->opsets, err);
+      if (f->number == M_FUNCTIONS && f->type == 2) return qn_onnx_read_function(m, f, err);
       return QN_OK;
   }
 }
@@ -95,7 +76,7 @@ static bool is_read(level_kind kind, uint32_t number) {
   if (kind == IN_GRAPH)
     return number == QN_GRAPH_NODE || number == QN_GRAPH_NAME || number == QN_GRAPH_INPUT || number == QN_GRAPH_OUTPUT ||
            number == QN_GRAPH_SPARSE_INITIALIZER;
-  return number == M_OPSET_IMPORT;
+  return number == M_OPSET_IMPORT || number == M_FUNCTIONS;
 }
 
 static qn_status close_levels(qn_onnx_model *m, qn_error *err) {

@@ -14,6 +14,7 @@ typedef struct qn_onnx_tensor {
   const char *location;        /* external data: a relative path, or NULL */
   uint64_t offset, length;     /* length 0: to the end */
   bool external_done;
+  void *constant;              /* the graph's constant over this tensor, once there is one: inlined functions share them */
   struct qn_onnx_tensor *next; /* every tensor of the model */
 } qn_onnx_tensor;
 
@@ -28,7 +29,8 @@ typedef struct qn_onnx_port {
 } qn_onnx_port;
 
 typedef struct qn_onnx_node {
-  const char *op_type, *domain, *name;
+  const char *op_type, *domain, *overload, *name;
+  int64_t opset;               /* of its domain, where a function imports its own; 0: the model's */
   int n_in, n_out, n_attrs;
   const char **in, **out;      /* "" is absent */
   qn_attr *attrs;
@@ -36,6 +38,7 @@ typedef struct qn_onnx_node {
 } qn_onnx_node;
 
 typedef struct qn_onnx_initializer {
+  const char *name;
   qn_onnx_tensor *tensor;
   struct qn_onnx_initializer *next;
 } qn_onnx_initializer;
@@ -60,12 +63,24 @@ typedef struct qn_onnx_opset {
   struct qn_onnx_opset *next;
 } qn_onnx_opset;
 
+/* A function of the model's own. The body's nodes are in `body`, whose other lists are empty. */
+typedef struct qn_onnx_function {
+  const char *name, *domain, *overload;
+  const char **inputs, **outputs;
+  qn_attr *defaults;           /* [n_defaults] of attributes that a call may leave out */
+  int n_inputs, n_outputs, n_defaults;
+  qn_onnx_opset *opsets;
+  qn_graph body;
+  struct qn_onnx_function *next;
+} qn_onnx_function;
+
 typedef struct qn_onnx_reader qn_onnx_reader;
 
 typedef struct qn_onnx_model {
   qn_pool pool;                /* names, nodes, attributes */
   qn_graph graph;
   qn_onnx_opset *opsets;
+  qn_onnx_function *functions;
   int64_t ir_version;
   qn_onnx_tensor *tensors;
   uint64_t parameters;         /* elements in initializers */
@@ -82,6 +97,8 @@ qn_status qn_onnx_end(qn_onnx_model *m, qn_error *err);
 qn_onnx_tensor *qn_onnx_external(const qn_onnx_model *m);
 /* The opset version imported for a domain; 0 when it is not imported. "ai.onnx" and "" are the same. */
 int64_t qn_onnx_opset_of(const qn_onnx_model *m, const char *domain);
+/* Replaces the calls of the model's functions by their bodies, everywhere. After qn_onnx_end(). */
+qn_status qn_onnx_inline_functions(qn_onnx_model *m, qn_error *err);
 void qn_onnx_free(qn_onnx_model *m);
 
 #endif

@@ -24,6 +24,7 @@ qn_status qn_graph_add_initializer(qn_onnx_model *m, qn_graph *g, qn_onnx_tensor
   qn_onnx_initializer *item = qn_pool_alloc(&m->pool, sizeof *item);
   if (!item) return no_memory(err);
   item->tensor = t;
+  item->name = t->name;
   *g->initializers_end = item;
   g->initializers_end = &item->next;
   g->n_initializers++;
@@ -71,7 +72,7 @@ static qn_status attr_lists(qn_onnx_model *m, const qn_field *field, size_t *n_f
   return QN_OK;
 }
 
-static qn_status read_attr(qn_onnx_model *m, const qn_field *field, qn_attr *a, int depth, qn_error *err) {
+qn_status qn_onnx_read_attr(qn_onnx_model *m, const qn_field *field, qn_attr *a, int depth, qn_error *err) {
   size_t n_floats = 0, n_ints = 0, n_strings = 0;
   QN_TRY(attr_lists(m, field, &n_floats, &n_ints, &n_strings, err));
   float *floats = qn_pool_alloc(&m->pool, n_floats * sizeof(float));
@@ -149,7 +150,7 @@ static qn_status read_attr(qn_onnx_model *m, const qn_field *field, qn_attr *a, 
   if (type < 0 || type > 14) return malformed(err, "an attribute of unknown type");
   a->type = type ? (qn_attr_type)type : seen;
   a->count = a->type == QN_ATTR_FLOATS ? n_floats : a->type == QN_ATTR_INTS ? n_ints : a->type == QN_ATTR_STRINGS ? n_strings : 0;
-  if ((a->type == QN_ATTR_TENSOR && !a->tensor) || (a->type == QN_ATTR_GRAPH && !a->graph))
+  if (!a->ref && ((a->type == QN_ATTR_TENSOR && !a->tensor) || (a->type == QN_ATTR_GRAPH && !a->graph)))
     return qn_fail(err, QN_ERR_FORMAT, "attribute '%s' has no value", a->name);
   if (a->type == QN_ATTR_STRING && !a->s.data) a->s = (qn_string){"", 0};
   return QN_OK;
@@ -158,7 +159,7 @@ static qn_status read_attr(qn_onnx_model *m, const qn_field *field, qn_attr *a, 
 static qn_status read_node(qn_onnx_model *m, qn_graph *g, const qn_field *field, int depth, qn_error *err) {
   qn_onnx_node *n = qn_pool_alloc(&m->pool, sizeof *n);
   if (!n) return no_memory(err);
-  n->op_type = n->domain = n->name = "";
+  n->op_type = n->domain = n->overload = n->name = "";
   qn_wire w = {field->bytes, field->bytes + field->value};
   qn_field f;
   while (w.p < w.end) {
@@ -182,9 +183,10 @@ static qn_status read_node(qn_onnx_model *m, qn_graph *g, const qn_field *field,
       case 4: QN_TRY(text(m, &f, &n->op_type, err)); break;
       case 5:
         if (f.type != 2) return malformed(err, "an attribute");
-        QN_TRY(read_attr(m, &f, &n->attrs[n->n_attrs++], depth, err));
+        QN_TRY(qn_onnx_read_attr(m, &f, &n->attrs[n->n_attrs++], depth, err));
         break;
       case 7: QN_TRY(text(m, &f, &n->domain, err)); break;
+      case 8: QN_TRY(text(m, &f, &n->overload, err)); break;
       default: break;
     }
   }

@@ -2,6 +2,7 @@
 QN_OP(if)
 QN_OP(loop)
 QN_OP(scan)
+QN_OP(sequence_map)
 QN_OP(shape)
 QN_OP(size)
 QN_OP(reshape)

@@ -19,24 +19,24 @@ static struct {
   char error[2048];
 } one;
 
-static void put_varint(bytes *b, uint64_t v) {
+static inline void put_varint(bytes *b, uint64_t v) {
   do b->data[b->size++] = (uint8_t)((v & 127) | (v > 127 ? 128 : 0));
   while (v >>= 7);
 }
-static void put_int(bytes *b, int field, int64_t v) { put_varint(b, (uint64_t)field << 3), put_varint(b, (uint64_t)v); }
-static void put_bytes(bytes *b, int field, const void *data, size_t size) {
+static inline void put_int(bytes *b, int field, int64_t v) { put_varint(b, (uint64_t)field << 3), put_varint(b, (uint64_t)v); }
+static inline void put_bytes(bytes *b, int field, const void *data, size_t size) {
   put_varint(b, (uint64_t)field << 3 | 2), put_varint(b, size);
   if (size) memcpy(b->data + b->size, data, size);
   b->size += size;
 }
-static void put_text(bytes *b, int field, const char *text) { put_bytes(b, field, text, strlen(text)); }
-static void put_float(bytes *b, int field, float v) {
+static inline void put_text(bytes *b, int field, const char *text) { put_bytes(b, field, text, strlen(text)); }
+static inline void put_float(bytes *b, int field, float v) {
   put_varint(b, (uint64_t)field << 3 | 5);
   memcpy(b->data + b->size, &v, 4);
   b->size += 4;
 }
 
-static void begin_node(const char *domain, const char *op, int64_t opset, int n_outputs) {
+static inline void begin_node(const char *domain, const char *op, int64_t opset, int n_outputs) {
   qn_model_free(one.model);
   memset(&one, 0, sizeof one);
   one.domain = domain;
@@ -46,7 +46,7 @@ static void begin_node(const char *domain, const char *op, int64_t opset, int n_
   put_text(&one.node, 7, domain);
 }
 
-static void attr_end(bytes *a, int type) { put_int(a, 20, type), put_bytes(&one.node, 5, a->data, a->size); }
+static inline void attr_end(bytes *a, int type) { put_int(a, 20, type), put_bytes(&one.node, 5, a->data, a->size); }
 #define ATTR(function, T, statement, type)                 \
   static inline void function(const char *name, T value) { \
     static bytes a;                                        \
@@ -67,7 +67,7 @@ static inline void attr_ints(const char *name, int n, const int64_t *values) {
 }
 
 /* dtype QN_UNDEFINED: an absent input. */
-static void add_input(qn_dtype dtype, int rank, const int64_t *dims, const void *data) {
+static inline void add_input(qn_dtype dtype, int rank, const int64_t *dims, const void *data) {
   node_input *in = &one.inputs[one.n_inputs++];
   *in = (node_input){.dtype = dtype, .rank = rank, .data = data};
   for (int d = 0; d < rank; d++) in->dims[d] = dims[d];
@@ -80,7 +80,7 @@ static inline void add_scalar_int(int64_t v) {
   add_input(QN_INT64, 0, NULL, &kept[one.n_inputs]);
 }
 
-static void put_port(int field, const char *name, qn_dtype dtype) {
+static inline void put_port(int field, const char *name, qn_dtype dtype) {
   static bytes type, value, port;
   type.size = value.size = port.size = 0;
   put_int(&type, 1, dtype);
@@ -91,7 +91,7 @@ static void put_port(int field, const char *name, qn_dtype dtype) {
 }
 
 /* Loads and runs; the status of what failed first, with its sentence in one.error. */
-static qn_status run_node(void) {
+static inline qn_status run_node(void) {
   static bytes file, import;
   char name[16];
   for (int i = 0; i < one.n_inputs; i++) {
@@ -132,6 +132,6 @@ static qn_status run_node(void) {
   if (status != QN_OK) memcpy(one.error, qn_model_error(m)->text, sizeof one.error);
   return status;
 }
-static const qn_tensor *result(int i) { return &qn_output_value(one.model, i)->tensor; }
+static inline const qn_tensor *result(int i) { return &qn_output_value(one.model, i)->tensor; }
 
 #endif
