@@ -37,5 +37,6 @@ qn_status qn_loop_advance(qn_step *s, qn_loop *l, qn_frame *body, int first);
 const qn_value *qn_loop_output(qn_frame *body, int i);
 
 qn_status qn_scan_run(qn_frame *caller, qn_plan_step *step, qn_frame **body);
+qn_status qn_sequence_map_run(qn_frame *caller, qn_plan_step *step, qn_frame **body);
 
 #endif
