@@ -62,6 +62,8 @@ build/native/run_cases: build/native/tests/conformance/run_cases.o build/native/
 	@$(CC) $^ -lm -o $@
 build/asan/run_cases: build/asan/tests/conformance/run_cases.o build/asan/libquern.a
 	@$(CC) $(SANITIZE) $^ -lm -o $@
+build/asan/list_operators: build/asan/tests/conformance/list_operators.o build/asan/libquern.a
+	@$(CC) $(SANITIZE) $^ -lm -o $@
 build/asan/mutate: build/asan/tests/fuzz/mutate.o build/asan/libquern.a
 	@$(CC) $(SANITIZE) $^ -lm -o $@
 build/asan/test_%: build/asan/tests/c/test_%.o build/asan/libquern.a

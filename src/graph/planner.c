@@ -316,7 +316,7 @@ static qn_status try_free_transpose(work *w, const qn_ir_node *node, bool *done)
   qn_plan_value *of = NULL;
   if (to_last && in->last) of = in->last;
   else if (to_plain && !only_last(w, node->in[0])) QN_TRY(get_plain(w, node->in[0], &of));
-  if (!of || of->value.kind != QN_KIND_TENSOR) return QN_OK;
+  if (!of || of->value.kind != QN_KIND_TENSOR || qn_dtype_size(of->value.tensor.dtype) == 0) return QN_OK; /* packed types have no other order */
   qn_plan_value *v = new_value(w);
   if (!v) return no_memory(w);
   v->value.tensor = of->value.tensor;

@@ -100,6 +100,8 @@ static qn_status plan_mvn(qn_step *s) {
   unsigned mask;
   QN_TRY(qn_check_type(s, 0, QN_FLOAT_TYPES));
   int count;
+  if (s->opset < 9 && (qn_attr_int(s, "across_channels", 0) != 0 || qn_attr_int(s, "normalize_variance", 1) != 1))
+    return qn_step_fail(s, QN_ERR_UNSUPPORTED, "across_channels and normalize_variance, which only the experiment of opset 8 had");
   QN_TRY(qn_axes(s, "axes", -1, axes, &count));
   QN_TRY(qn_axes_mask(s, axes, count < 0 ? 3 : count, qn_in(s, 0)->rank, &mask));
   return plan_stats(s, QN_REDUCE_MEAN, mask);
@@ -205,7 +207,7 @@ const qn_op qn_op_instance_normalization = {.domain = "", .name = "InstanceNorma
                                             .run = run_group};
 const qn_op qn_op_group_normalization = {.domain = "", .name = "GroupNormalization", .since = 18, .min_in = 3, .max_in = 3, .min_out = 1,
                                          .max_out = 1, .flags = QN_LAYOUT_FOLLOW, .plan = plan_group, .run = run_group};
-const qn_op qn_op_mean_variance_normalization = {.domain = "", .name = "MeanVarianceNormalization", .since = 9, .min_in = 1,
+const qn_op qn_op_mean_variance_normalization = {.domain = "", .name = "MeanVarianceNormalization", .since = 1, .min_in = 1,
                                                  .max_in = 1, .min_out = 1, .max_out = 1, .flags = QN_LAYOUT_FOLLOW,
                                                  .plan = plan_mvn, .run = run_stats};
 const qn_op qn_op_lp_normalization = {.domain = "", .name = "LpNormalization", .since = 1, .min_in = 1, .max_in = 1, .min_out = 1,

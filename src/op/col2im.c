@@ -127,7 +127,7 @@ static qn_status plan_scaler(qn_step *s) {
   QN_TRY(qn_check_type(s, 0, QN_FLOATS));
   const qn_tensor *x = qn_in(s, 0);
   const qn_attr *bias = qn_attr_find(s, "bias", QN_ATTR_FLOATS);
-  if (x->rank != 4 || (bias && (int64_t)bias->count != x->dims[1]))
+  if (x->rank != 4 || (bias && (int64_t)bias->count < x->dims[1]))
     return qn_step_fail(s, QN_ERR_SHAPE, "an input of rank %d with a bias of %zu numbers; [batch, channels, height, width] and one per channel are expected", x->rank,
                         bias ? bias->count : 0);
   return qn_out_like(s, 0, x);

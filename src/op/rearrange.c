@@ -7,7 +7,6 @@ static qn_status plan_trilu(qn_step *s) {
   QN_TRY(qn_check_type(s, 0, QN_ANY_TYPE));
   const qn_tensor *x = qn_in(s, 0);
   if (x->rank < 2) return qn_step_fail(s, QN_ERR_SHAPE, "the input has rank %d, expected 2 or more", x->rank);
-  if (x->dtype == QN_STRING) return qn_check_type(s, 0, ~QN_TYPE_BIT(QN_STRING));
   if (qn_in(s, 1)) {
     QN_TRY(qn_check_type(s, 1, QN_TYPE_BIT(QN_INT64)));
     if (qn_in(s, 1)->count != 1) return qn_step_fail(s, QN_ERR_SHAPE, "k is not a scalar");
@@ -23,7 +22,7 @@ static qn_status run_trilu(qn_step *s) {
   int64_t k = qn_in(s, 1) ? *(const int64_t *)qn_in(s, 1)->data : 0;
   int64_t rows = x->dims[x->rank - 2], n = x->dims[x->rank - 1], total = x->count / n;
   k = k > n ? n : k < -rows ? -rows : k;
-  uint64_t zero[2] = {0, 0};
+  const uint64_t zero[2] = {0, 0}; /* of strings: empty */
   for (int64_t r = 0; r < total; r++) {
     /* The diagonal of row i is column i + k: an upper triangle keeps from there, a lower one up to and with it. */
     int64_t at = r * n, cut = r % rows + k + (upper ? 0 : 1);

@@ -1,9 +1,10 @@
-/* Resize (10 and up) and Upsample (7, 9). */
+/* Resize (10 and up) and Upsample (1, 7, 9). */
 #include "kernel/resize.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "op/elementwise.h"
 #include "op/scratch.h"
 
 typedef struct resize_state {
@@ -96,7 +97,7 @@ static qn_status plan(qn_step *s) {
   resize_state *r = s->state;
   QN_TRY(read_spec(s, &r->spec));
   r->outside_value = qn_attr_float(s, "extrapolation_value", 0);
-  if (r->spec.mode != QN_RESIZE_NEAREST) QN_TRY(qn_check_type(s, 0, QN_FLOATS | QN_TYPE_BIT(QN_INT8) | QN_TYPE_BIT(QN_UINT8) | QN_TYPE_BIT(QN_INT32)));
+  if (r->spec.mode != QN_RESIZE_NEAREST) QN_TRY(qn_check_type(s, 0, QN_NUMERIC_TYPES));
   int axes[QN_MAX_RANK], n, n_scales = -1, n_sizes = -1, n_roi = -1;
   double scales[2 * QN_MAX_RANK], sizes[2 * QN_MAX_RANK], roi[2 * QN_MAX_RANK];
   for (int d = 0; d < x->rank; d++) {
@@ -108,6 +109,12 @@ static qn_status plan(qn_step *s) {
     const qn_attr *a = qn_attr_find(s, "scales", QN_ATTR_FLOATS);
     for (size_t i = 0; a && i < a->count && i < QN_MAX_RANK; i++) scales[i] = a->floats[i];
     n_scales = a ? (int)a->count : -1;
+    if (s->opset < 7 && x->rank == 4) { /* then only pictures could be enlarged */
+      scales[0] = scales[1] = 1;
+      scales[2] = qn_attr_float(s, "height_scale", 1);
+      scales[3] = qn_attr_float(s, "width_scale", 1);
+      n_scales = 4;
+    }
   } else {
     if (!upsample && !ten && r->spec.coordinates == QN_TF_CROP_AND_RESIZE) QN_TRY(numbers(s, 1, roi, &n_roi));
     QN_TRY(numbers(s, upsample || ten ? 1 : 2, scales, &n_scales));
@@ -217,5 +224,7 @@ static qn_status run(qn_step *s) {
 
 const qn_op qn_op_resize = {.domain = "", .name = "Resize", .since = 10, .min_in = 1, .max_in = 4, .min_out = 1, .max_out = 1,
                             .flags = QN_LAYOUT_FOLLOW, .plan = plan, .run = run};
+const qn_op qn_op_upsample_1 = {.domain = "", .name = "Upsample", .since = 1, .until = 6, .min_in = 1, .max_in = 1, .min_out = 1, .max_out = 1,
+                                .plan = plan, .run = run};
 const qn_op qn_op_upsample = {.domain = "", .name = "Upsample", .since = 7, .until = 9, .min_in = 1, .max_in = 2, .min_out = 1, .max_out = 1,
                               .flags = QN_LAYOUT_FOLLOW, .plan = plan, .run = run};

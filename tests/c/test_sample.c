@@ -338,6 +338,52 @@ TEST(training_steps) { /* two tensors at once give what each gives alone */
   CHECK(run_node() == QN_ERR_ARGUMENT);
 }
 
+TEST(experiments_of_old) {
+  static float x[2 * 4 * 5];
+  fill(x, 40, -3, 3);
+  static const char *const NAMES[] = {"Affine", "ScaledTanh", "ParametricSoftplus"};
+  for (int k = 0; k < 3; k++) {
+    begin_node("", NAMES[k], 7, 1);
+    attr_float("alpha", 2);
+    attr_float("beta", 0.5f);
+    add_input(QN_FLOAT, DIMS(40), x);
+    CHECK(run_node() == QN_OK);
+    for (int i = 0; i < 40; i++) {
+      double want = k == 0 ? 2 * x[i] + 0.5 : k == 1 ? 2 * tanh(0.5 * x[i]) : 2 * log(1 + exp(0.5 * x[i]));
+      CHECK(fabs(want - ((const float *)result(0)->data)[i]) < 1e-6);
+    }
+  }
+  begin_node("", "Crop", 6, 1);
+  attr_ints("border", 4, (const int64_t[]){1, 2, 0, 1});
+  add_input(QN_FLOAT, DIMS(1, 2, 4, 5), x);
+  CHECK(run_node() == QN_OK && result(0)->dims[2] == 1 && result(0)->dims[3] == 4);
+  for (int i = 0; i < 8; i++) CHECK(((const float *)result(0)->data)[i] == x[i / 4 * 20 + 2 * 5 + 1 + i % 4]);
+  begin_node("", "Crop", 6, 1);
+  attr_ints("border", 4, (const int64_t[]){3, 0, 3, 0});
+  add_input(QN_FLOAT, DIMS(1, 2, 4, 5), x);
+  CHECK(run_node() == QN_ERR_SHAPE);
+  begin_node("", "Upsample", 1, 1);
+  attr_float("height_scale", 2);
+  attr_float("width_scale", 1);
+  add_input(QN_FLOAT, DIMS(1, 2, 4, 5), x);
+  CHECK(run_node() == QN_OK && result(0)->dims[2] == 8 && result(0)->dims[3] == 5);
+  for (int i = 0; i < 80; i++) CHECK(((const float *)result(0)->data)[i] == x[i / 40 * 20 + i % 40 / 5 / 2 * 5 + i % 5]);
+}
+
+/* What interpolation does with types that it does not know by name: integers round towards zero from the exact value. */
+TEST(resize_of_integers) {
+  const uint16_t x[] = {10, 60000, 20, 40};
+  const float scales[] = {1, 1, 1, 2};
+  begin_node("", "Resize", 13, 1);
+  attr_text("mode", "linear");
+  add_input(QN_UINT16, DIMS(1, 1, 1, 4), x);
+  absent_input();
+  add_input(QN_FLOAT, DIMS(4), scales);
+  CHECK(run_node() == QN_OK && result(0)->dtype == QN_UINT16);
+  const uint16_t want[] = {10, 15007, 45002, 45005, 15015, 25, 35, 40};
+  CHECK(!memcmp(result(0)->data, want, sizeof want));
+}
+
 int main(void) {
   RUN(grid_sample);
   RUN(grid_sample_of_wild_places);
@@ -350,6 +396,8 @@ int main(void) {
   RUN(center_crop_pad);
   RUN(losses);
   RUN(training_steps);
+  RUN(experiments_of_old);
+  RUN(resize_of_integers);
   qn_model_free(one.model);
   return DONE();
 }
