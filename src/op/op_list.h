@@ -250,6 +250,7 @@ QN_OP(adam)
 QN_OP(momentum)
 
 /* attention and what language models use */
+QN_OP(attention)
 
 /* com.microsoft */
 
