@@ -218,6 +218,7 @@ qn_status qn_control_run(qn_frame *caller, qn_plan_step *step, qn_frame **body) 
   switch (step->step.op->name[0]) {
     case 'I': return if_run(caller, step, body);
     case 'L': return loop_run(caller, step, body);
+    case 'F': return qn_flex_attention_run(caller, step, body);
     default: break;
   }
   return step->step.op->name[1] == 'e' ? qn_sequence_map_run(caller, step, body) : qn_scan_run(caller, step, body);

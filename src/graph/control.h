@@ -38,5 +38,6 @@ const qn_value *qn_loop_output(qn_frame *body, int i);
 
 qn_status qn_scan_run(qn_frame *caller, qn_plan_step *step, qn_frame **body);
 qn_status qn_sequence_map_run(qn_frame *caller, qn_plan_step *step, qn_frame **body);
+qn_status qn_flex_attention_run(qn_frame *caller, qn_plan_step *step, qn_frame **body);
 
 #endif

@@ -31,6 +31,27 @@ qn_status qn_attention_take(const qn_step *s, const qn_attention *a, qn_room *r,
   return QN_OK;
 }
 
+qn_status qn_rotate_heads(const qn_step *s, const qn_rotation *n, int64_t batch, int64_t heads, int64_t rows, const qn_heads *t) {
+  float *cosines = n->line, *sines = cosines + n->half, *x = sines + n->half;
+  const int64_t known = n->half ? n->cosines->count / n->half : 0;
+  if (n->half == 0) return QN_OK;
+  for (int64_t b = 0; b < batch; b++)
+    for (int64_t r = 0; r < rows; r++) {
+      int64_t at = n->positions ? n->positions[b * rows + r] : b * rows + r;
+      if (at < 0 || at >= known) return qn_step_fail(s, QN_ERR_RANGE, "position %lld has no angles among %lld", (long long)at, (long long)known);
+      qn_load(QN_IN_F32, n->cosines->dtype, n->cosines->data, (size_t)(at * n->half), (size_t)n->half, cosines);
+      qn_load(QN_IN_F32, n->sines->dtype, n->sines->data, (size_t)(at * n->half), (size_t)n->half, sines);
+      for (int64_t h = 0; h < heads; h++) {
+        size_t first = (size_t)(b * t->batch + h * t->head + r * t->row);
+        float *row = t->dtype == QN_FLOAT ? (float *)t->data + first : x;
+        if (row == x) qn_load(QN_IN_F32, t->dtype, t->data, first, (size_t)n->half * 2, x);
+        qn_rotate_pairs(row, cosines, sines, n->half, n->interleaved, row);
+        if (row == x) qn_store(QN_IN_F32, t->dtype, (void *)t->data, first, (size_t)n->half * 2, x, (qn_cast_mode){0});
+      }
+    }
+  return QN_OK;
+}
+
 qn_status qn_expect_shape(const qn_step *s, int i, int rank, const int64_t *dims) {
   const qn_tensor *t = qn_in(s, i);
   bool same = t && t->rank == rank;

@@ -39,6 +39,16 @@ qn_status qn_attention_bias_of(const qn_step *s, int i, const qn_attention *a, c
 qn_status qn_check_heads(const qn_step *s, int64_t heads, int64_t rows, int64_t width);
 /* Room for the kernel, checked. */
 qn_status qn_attention_take(const qn_step *s, const qn_attention *a, qn_room *r, void **work);
+/* Rotates the first 2·half elements of each row of each head in place. Row `positions[b · rows + r]` of cosines and sines
+ * [max, half] applies, row b · rows + r without positions. line: [4 · half] floats. */
+typedef struct qn_rotation {
+  const qn_tensor *cosines, *sines;
+  const int64_t *positions;
+  int64_t half;
+  bool interleaved;
+  float *line;
+} qn_rotation;
+qn_status qn_rotate_heads(const qn_step *s, const qn_rotation *rotation, int64_t batch, int64_t heads, int64_t rows, const qn_heads *t);
 /* Dimensions that must agree. */
 qn_status qn_expect_shape(const qn_step *s, int i, int rank, const int64_t *dims);
 /* A positive attribute, at most INT32_MAX. */

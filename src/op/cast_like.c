@@ -1,4 +1,4 @@
-/* Cast, CastLike: elements of another type. */
+/* Cast, CastLike: elements of another type. BitCast: the same bits under another type. */
 #include <string.h>
 
 #include "kernel/cast.h"
@@ -123,3 +123,20 @@ const qn_op qn_op_cast = {.domain = "", .name = "Cast", .since = 1, .min_in = 1,
                           .flags = QN_LAYOUT_ELEMENTWISE, .plan = plan_cast, .run = run_cast};
 const qn_op qn_op_cast_like = {.domain = "", .name = "CastLike", .since = 15, .min_in = 2, .max_in = 2, .min_out = 1, .max_out = 1,
                                .flags = QN_LAYOUT_PLAIN, .plan = plan_cast, .run = run_cast};
+
+static qn_status plan_bits(qn_step *s) {
+  const qn_tensor *x = qn_in(s, 0);
+  if (!x) return qn_step_fail(s, QN_ERR_ARGUMENT, "input 0 is missing");
+  int64_t to = qn_attr_int(s, "to", 0);
+  const unsigned bits = to > 0 && to < QN_DTYPE_COUNT && to != QN_STRING ? qn_dtype_of((qn_dtype)to)->bits : 0;
+  if (bits == 0 || x->dtype == QN_STRING || bits != qn_dtype_of(x->dtype)->bits)
+    return qn_step_fail(s, QN_ERR_ARGUMENT, "the bits of %s cannot be read as element type %lld", qn_dtype_name(x->dtype), (long long)to);
+  return qn_out_shape(s, 0, (qn_dtype)to, x->rank, x->dims);
+}
+
+static qn_status run_bits(qn_step *s) {
+  if (qn_out(s, 0)->data != qn_in(s, 0)->data && qn_in(s, 0)->count) memcpy(qn_out(s, 0)->data, qn_in(s, 0)->data, qn_tensor_bytes(qn_in(s, 0)));
+  return QN_OK;
+}
+const qn_op qn_op_bit_cast = {.domain = "", .name = "BitCast", .since = 26, .min_in = 1, .max_in = 1, .min_out = 1, .max_out = 1,
+                              .flags = QN_LAYOUT_ELEMENTWISE, .plan = plan_bits, .run = run_bits};

@@ -251,8 +251,19 @@ QN_OP(momentum)
 
 /* attention and what language models use */
 QN_OP(attention)
+QN_OP(flex_attention)
+QN_OP(rotary_embedding)
+QN_OP(linear_attention)
+QN_OP(causal_conv)
+QN_OP(tensor_scatter)
+QN_OP(swiglu)
+QN_OP(bit_cast)
+QN_OP(cum_prod)
 
 /* com.microsoft */
+QN_OP(ms_rotary_embedding)
+QN_OP(ms_linear_attention)
+QN_OP(ms_causal_conv)
 
 /* random numbers */
 QN_OP(random_normal)

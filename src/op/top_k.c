@@ -1,4 +1,4 @@
-/* TopK, ArgMax, ArgMin, CumSum. */
+/* TopK, ArgMax, ArgMin, CumSum, CumProd. */
 #include <string.h>
 
 #include "kernel/cast.h"
@@ -94,20 +94,24 @@ static qn_status run_cumsum(qn_step *s) {
   int axis = *(const int *)s->state;
   if (x->count == 0) return QN_OK;
   bool exclusive = qn_attr_int(s, "exclusive", 0) != 0, reverse = qn_attr_int(s, "reverse", 0) != 0;
-  bool is_float = qn_dtype_of(x->dtype)->is_float;
+  bool is_float = qn_dtype_of(x->dtype)->is_float, product = s->op->name[3] == 'P';
   qn_compute c = is_float ? QN_IN_F64 : qn_compute_of(x->dtype);
   int64_t n = x->dims[axis], outer = qn_product(x->dims, axis), inner = qn_product(x->dims + axis + 1, x->rank - axis - 1);
   for (int64_t o = 0; o < outer; o++)
     for (int64_t j = 0; j < inner; j += TILE) {
       union { double f64[TILE]; uint64_t u64[TILE]; } sum = {{0}}, part;
       int64_t width = inner - j < TILE ? inner - j : TILE;
+      for (int64_t k = 0; k < width && product; k++) {
+        if (is_float) sum.f64[k] = 1;
+        else sum.u64[k] = 1;
+      }
       for (int64_t i = 0; i < n; i++) {
         size_t at = (size_t)((o * n + (reverse ? n - 1 - i : i)) * inner + j);
         qn_load(c, x->dtype, x->data, at, (size_t)width, &part);
         if (exclusive) qn_store(c, y->dtype, y->data, at, (size_t)width, &sum, (qn_cast_mode){0});
         for (int64_t k = 0; k < width; k++) {
-          if (is_float) sum.f64[k] += part.f64[k];
-          else sum.u64[k] += part.u64[k];
+          if (is_float) sum.f64[k] = product ? sum.f64[k] * part.f64[k] : sum.f64[k] + part.f64[k];
+          else sum.u64[k] = product ? sum.u64[k] * part.u64[k] : sum.u64[k] + part.u64[k];
         }
         if (!exclusive) qn_store(c, y->dtype, y->data, at, (size_t)width, &sum, (qn_cast_mode){0});
       }
@@ -123,3 +127,5 @@ const qn_op qn_op_arg_min = {.domain = "", .name = "ArgMin", .since = 1, .min_in
                              .plan = plan_arg, .run = run_arg};
 const qn_op qn_op_cum_sum = {.domain = "", .name = "CumSum", .since = 11, .min_in = 2, .max_in = 2, .min_out = 1, .max_out = 1,
                              .plan = plan_cumsum, .run = run_cumsum};
+const qn_op qn_op_cum_prod = {.domain = "", .name = "CumProd", .since = 26, .min_in = 2, .max_in = 2, .min_out = 1, .max_out = 1,
+                              .plan = plan_cumsum, .run = run_cumsum};
