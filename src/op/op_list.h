@@ -261,6 +261,9 @@ QN_OP(bit_cast)
 QN_OP(cum_prod)
 
 /* com.microsoft */
+QN_OP(ms_attention)
+QN_OP(multi_head_attention)
+QN_OP(group_query_attention)
 QN_OP(ms_rotary_embedding)
 QN_OP(ms_linear_attention)
 QN_OP(ms_causal_conv)
