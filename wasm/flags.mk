@@ -29,7 +29,7 @@ CORE_CFLAGS  := -std=c11 -Wall -Wextra -Werror -Wno-pass-failed -Wno-error=pass-
 # Kernels are where the time goes; everything else runs once per node and is a download.
 KERNEL_OPT   := -O3
 # Kernels where size counts: -O3 makes them two to three times as large and no model measurably faster.
-COLD_KERNELS := cast order picture_file inflate number_text fft taps conv_ref random window
+COLD_KERNELS := cast order picture_file inflate number_text fft taps conv_ref random window attention
 CORE_OPT     := -Os
 
 XNN_DEFINES := -DXNN_LOG_LEVEL=0 -DFXDIV_USE_INLINE_ASSEMBLY=0 -DXNN_ENABLE_MEMOPT=1 -DXNN_ENABLE_GEMM_M_SPECIALIZATION=1 \

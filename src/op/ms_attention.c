@@ -16,7 +16,7 @@ typedef struct attention_plan {
   qn_attention a;
   int64_t past, inputs /* columns of the input */, columns /* of the projection */;
   qn_heads q_in, k_in, v_in;
-  int mask, bias, past_at; /* input numbers; -1: the operator has none. MultiHeadAttention's past value follows its key */
+  int mask, bias, past_at; /* input numbers */
   bool projects, joins, biased_keys;
 } attention_plan;
 
@@ -108,7 +108,7 @@ static qn_status plan_mask(const qn_step *s, attention_plan *p) {
   QN_TRY(qn_check_type(s, p->bias, TYPES));
   QN_TRY(qn_attention_bias_of(s, p->bias, a, "attention_bias", &a->bias[1]));
   const qn_tensor *bias = qn_in(s, p->bias);
-  if (bias->dims[bias->rank - 1] != a->keys) return qn_step_fail(s, QN_ERR_SHAPE, "attention_bias covers %lld keys of %lld", (long long)bias->dims[bias->rank - 1], (long long)a->keys);
+  if (bias->dims[bias->rank - 1] < a->keys) return qn_step_fail(s, QN_ERR_SHAPE, "attention_bias covers %lld keys of %lld", (long long)bias->dims[bias->rank - 1], (long long)a->keys);
   return QN_OK;
 }
 
@@ -233,14 +233,15 @@ static qn_status plan_multi_head(qn_step *s) {
     QN_TRY(qn_expect_shape(s, 3, 1, (int64_t[]){heads * (a->width * 2 + a->v_width)}));
   }
   const qn_tensor *past = qn_in(s, 6);
+  p->past_at = qn_out(s, 1) || qn_out(s, 2) ? 6 : -1; /* onnxruntime-web leaves a past without a present out */
   if (!past != !qn_in(s, 7)) return qn_step_fail(s, QN_ERR_ARGUMENT, "past_key and past_value must be given together");
-  if (past) {
+  if (past && p->past_at >= 0) {
     int64_t rows = past->rank == 4 ? past->dims[2] : 0;
     QN_TRY(qn_expect_shape(s, 6, 4, (int64_t[]){a->batch, heads, rows, a->width}));
     QN_TRY(qn_expect_shape(s, 7, 4, (int64_t[]){a->batch, heads, rows, a->v_width}));
     p->past = rows;
   }
-  p->joins = past || p->biased_keys || qn_out(s, 1) || qn_out(s, 2);
+  p->joins = p->biased_keys || qn_out(s, 1) || qn_out(s, 2);
   a->keys = p->past + k_rows;
   QN_TRY(qn_check_heads(s, heads, a->keys, a->width + a->v_width));
   a->q = qn_in(s, 3) ? qn_heads_first(q->dtype, heads, a->rows, a->width) : p->q_in;
