@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "graph/expand_contrib.h"
 #include "graph/ir.h"
 #include "op/op_table.h"
 
@@ -341,6 +342,7 @@ static qn_status build_graph(qn_context *c, const qn_graph *source, qn_ir *paren
 
 qn_status qn_ir_build(qn_context *c, const qn_graph *g, qn_ir **out) {
   missing list = {0};
+  QN_TRY(qn_expand_contrib(c->onnx, c->err));
   collect_missing(c->onnx, g, &list);
   if (list.count)
     return qn_fail(c->err, QN_ERR_UNSUPPORTED, "the model uses %d operator%s that Quern does not have: %s", list.count, list.count > 1 ? "s" : "", list.text);

@@ -30,7 +30,7 @@ typedef struct qn_onnx_port {
 
 typedef struct qn_onnx_node {
   const char *op_type, *domain, *overload, *name;
-  int64_t opset;               /* of its domain, where a function imports its own; 0: the model's */
+  int64_t opset;               /* of its domain, where it is not what the model imports; 0: it is */
   int n_in, n_out, n_attrs;
   const char **in, **out;      /* "" is absent */
   qn_attr *attrs;

@@ -116,6 +116,7 @@ static qn_status plan(qn_step *s) {
     if (qn_in(s, SAME[i])) QN_TRY(qn_check_type(s, SAME[i], QN_TYPE_BIT(type)));
   if (qn_in(s, K_SCALE) || qn_in(s, V_SCALE) || qn_attr_int(s, "sliding_window_cache", 0))
     return qn_step_fail(s, QN_ERR_UNSUPPORTED, "a quantized cache and sliding_window_cache are not supported");
+  if (!qn_out(s, 0)) return qn_step_fail(s, QN_ERR_ARGUMENT, "output 0 is missing");
   QN_TRY(plan_inputs(s, p));
   QN_TRY(plan_cache(s, p));
   QN_TRY(plan_rotation(s, p));

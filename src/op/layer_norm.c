@@ -1,11 +1,11 @@
-/* LayerNormalization, RMSNormalization: statistics of rows. */
+/* LayerNormalization, RMSNormalization and SimplifiedLayerNormalization, as onnxruntime called it before: statistics of rows. */
 #include <math.h>
 
 #include "kernel/cast.h"
 #include "kernel/norm.h"
 #include "op/axes.h"
 
-static bool is_rms(const qn_step *s) { return s->op->name[0] == 'R'; }
+static bool is_rms(const qn_step *s) { return s->op->name[0] != 'L'; }
 
 /* A gain or bias broadcasts to x. */
 static qn_status check_row(const qn_step *s, int i) {
@@ -35,7 +35,7 @@ static qn_status plan_layer(qn_step *s) {
   for (int i = 0; i < x->rank; i++) dims[i] = i < axis ? x->dims[i] : 1;
   int64_t stash = qn_attr_int(s, "stash_type", QN_FLOAT);
   qn_dtype type = stash == QN_DOUBLE || stash == QN_FLOAT16 || stash == QN_BFLOAT16 ? (qn_dtype)stash : QN_FLOAT;
-  QN_TRY(qn_out_shape(s, 1, type, x->rank, dims));
+  QN_TRY(qn_out_shape(s, 1, type, x->rank, dims)); /* an RMS has no mean: its only statistic is the deviation */
   QN_TRY(qn_out_shape(s, 2, type, x->rank, dims));
   if (x->count == 0) return QN_OK;
   int64_t n = qn_product(x->dims + axis, x->rank - axis);
@@ -123,7 +123,7 @@ static qn_status run_layer(qn_step *s) {
     }
     if (!direct) qn_store(c, y->dtype, y->data, (size_t)(r * n), (size_t)n, row, (qn_cast_mode){0});
     for (int k = 1; k < 3; k++)
-      if (qn_out(s, k)) qn_store(QN_IN_F64, qn_out(s, k)->dtype, qn_out(s, k)->data, (size_t)r, 1, &stats[k - 1], (qn_cast_mode){0});
+      if (qn_out(s, k)) qn_store(QN_IN_F64, qn_out(s, k)->dtype, qn_out(s, k)->data, (size_t)r, 1, &stats[rms ? 1 : k - 1], (qn_cast_mode){0});
   }
   return QN_OK;
 }
@@ -132,3 +132,5 @@ const qn_op qn_op_layer_normalization = {.domain = "", .name = "LayerNormalizati
                                          .max_out = 3, .plan = plan_layer, .run = run_layer};
 const qn_op qn_op_rms_normalization = {.domain = "", .name = "RMSNormalization", .since = 23, .min_in = 2, .max_in = 2, .min_out = 1,
                                        .max_out = 1, .plan = plan_layer, .run = run_layer};
+const qn_op qn_op_simplified_layer_norm = {.domain = "", .name = "SimplifiedLayerNormalization", .since = 1, .min_in = 2, .max_in = 2, .min_out = 1,
+                                           .max_out = 2, .plan = plan_layer, .run = run_layer};

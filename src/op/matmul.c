@@ -1,7 +1,9 @@
-/* MatMul and quern.MatMulBias: NumPy's matmul over any ranks. */
+/* MatMul, quern.MatMulBias and quern.FusedMatMul: NumPy's matmul over any ranks. FusedMatMul is com.microsoft's: alpha · A' · B', where
+ * trans swaps the last two dimensions of a matrix, after transBatch has moved its first one next to the last. */
 #include <math.h>
 #include <string.h>
 
+#include "kernel/copy.h"
 #include "kernel/gemm.h"
 #include "op/scratch.h"
 
@@ -20,10 +22,33 @@ typedef struct matmul_plan {
   int64_t dims[QN_MAX_RANK], a[QN_MAX_RANK], b[QN_MAX_RANK]; /* matrices to skip per step */
 } matmul_plan;
 
+/* Whether matrix A or B is turned, and its dimensions as they are multiplied. strides: [rank] of its elements. */
+static bool turned(const qn_step *s, char matrix, const qn_tensor *t, int64_t *dims, int64_t *strides) {
+  const bool fused = s->op->name[0] == 'F' && t->rank >= 2;
+  const bool last = fused && qn_attr_int(s, matrix == 'A' ? "transA" : "transB", 0) != 0, batch = fused && qn_attr_int(s, matrix == 'A' ? "transBatchA" : "transBatchB", 0) != 0;
+  int order[QN_MAX_RANK];
+  int64_t own[QN_MAX_RANK];
+  qn_strides(t->rank, t->dims, own);
+  for (int d = 0; d < t->rank; d++) order[d] = !batch || d == t->rank - 1 ? d : d == t->rank - 2 ? 0 : d + 1;
+  if (last) {
+    const int swapped = order[t->rank - 1];
+    order[t->rank - 1] = order[t->rank - 2];
+    order[t->rank - 2] = swapped;
+  }
+  for (int d = 0; d < t->rank; d++) {
+    dims[d] = t->dims[order[d]];
+    strides[d] = own[order[d]];
+  }
+  return last || batch;
+}
+
 static qn_status prepare(qn_step *s) {
   const qn_tensor *b = qn_const(s, 1);
+  int64_t dims[QN_MAX_RANK], strides[QN_MAX_RANK];
+  if (s->op->name[0] == 'F' && qn_attr_int(s, "transBatchB", 0)) return QN_OK;
   if (!b || (b->dtype != QN_FLOAT && !qn_is_half(b->dtype)) || b->rank < 2 || b->count == 0) return QN_OK;
-  int64_t k = b->dims[b->rank - 2], n = b->dims[b->rank - 1], matrices = b->count / (k * n);
+  turned(s, 'B', b, dims, strides);
+  const int64_t k = dims[b->rank - 2], n = dims[b->rank - 1], matrices = b->count / (k * n);
   size_t each = qn_gemm_packed_count(k, n, sizeof(float)), all;
   if (each == 0 || !qn_size_mul(each, (size_t)matrices, &all) || all > SIZE_MAX / sizeof(float))
     return qn_step_fail(s, QN_ERR_MEMORY, "the packed weights would not fit the address space");
@@ -31,6 +56,7 @@ static qn_status prepare(qn_step *s) {
   kept_matrix *kept = s->kept;
   kept->b = *b;
   kept->b.data = NULL;
+  memcpy(kept->b.dims, dims, (size_t)b->rank * sizeof *dims);
   kept->each = each;
   kept->packed = qn_keep_block(s, all * sizeof(float));
   float *wide = qn_is_half(b->dtype) ? qn_alloc((size_t)(k * n) * sizeof(float)) : NULL;
@@ -42,7 +68,7 @@ static qn_status prepare(qn_step *s) {
     const float *from = wide;
     if (wide) qn_cast(b->dtype, (const uint16_t *)b->data + i * k * n, QN_FLOAT, wide, (size_t)(k * n), (qn_cast_mode){0});
     else from = (const float *)b->data + i * k * n;
-    qn_gemm_pack(k, n, from, n, 1, kept->packed + (size_t)i * each);
+    qn_gemm_pack(k, n, from, strides[b->rank - 2], strides[b->rank - 1], kept->packed + (size_t)i * each);
   }
   qn_free(wide);
   qn_release_const(s, 1);
@@ -55,10 +81,21 @@ typedef struct rooms {
   float *work;
 } rooms;
 
+/* The matrix as it is multiplied, copied when it is turned. */
+static const void *straight(const qn_step *s, char matrix, const qn_tensor *t, qn_room *r) {
+  int64_t dims[QN_MAX_RANK], strides[QN_MAX_RANK], own[QN_MAX_RANK];
+  const void *from = qn_room_widen(r, t);
+  if (!turned(s, matrix, t, dims, strides)) return from;
+  const size_t size = qn_is_half(t->dtype) ? sizeof(float) : qn_dtype_size(t->dtype);
+  void *to = qn_room_take(r, (size_t)t->count, size);
+  qn_strides(t->rank, dims, own);
+  if (to && t->count) qn_copy_strided((unsigned)size * 8, t->rank, dims, from, 0, strides, to, 0, own);
+  return to;
+}
+
 static void lay_out(const qn_step *s, const matmul_plan *p, qn_room *r, rooms *m) {
-  const qn_tensor *a = qn_in(s, 0);
-  m->a = qn_room_widen(r, a);
-  m->b = s->kept ? NULL : qn_room_widen(r, qn_in(s, 1));
+  m->a = straight(s, 'A', qn_in(s, 0), r);
+  m->b = s->kept ? NULL : straight(s, 'B', qn_in(s, 1), r);
   m->bias = qn_room_widen(r, qn_in(s, 2));
   m->y = qn_room_output(r, qn_out(s, 0));
   size_t room = s->kept ? 0 : qn_gemm_raw_room(p->k, p->n);
@@ -72,6 +109,12 @@ static qn_status plan(qn_step *s) {
   if (b->dtype != a->dtype || (bias && bias->dtype != a->dtype)) return qn_step_fail(s, QN_ERR_TYPE, "the inputs differ in element type");
   QN_TRY(qn_state(s, sizeof(matmul_plan)));
   matmul_plan *p = s->state;
+  int64_t strides[QN_MAX_RANK];
+  qn_tensor a_turned = *a, b_turned = *b;
+  turned(s, 'A', a, a_turned.dims, strides);
+  if (!s->kept) turned(s, 'B', b, b_turned.dims, strides);
+  a = &a_turned;
+  b = &b_turned;
   char ta[QN_SHAPE_TEXT], tb[QN_SHAPE_TEXT];
   int a_batch = a->rank > 2 ? a->rank - 2 : 0, b_batch = b->rank > 2 ? b->rank - 2 : 0;
   int64_t b_rows = b->rank < 1 ? -1 : b->rank == 1 ? b->dims[0] : b->dims[b->rank - 2];
@@ -153,6 +196,11 @@ static qn_status run(qn_step *s) {
       v[i] = x < s->clamp_min ? s->clamp_min : x > s->clamp_max ? s->clamp_max : x;
     }
   }
+  const float alpha = qn_attr_float(s, "alpha", 1.0f);
+  for (int64_t i = 0; alpha != 1.0f && i < y->count; i++) {
+    if (type == QN_DOUBLE) ((double *)m.y)[i] *= (double)alpha;
+    else if (type == QN_FLOAT) ((float *)m.y)[i] *= alpha;
+  }
   qn_room_narrow(y, m.y);
   return QN_OK;
 }
@@ -161,3 +209,5 @@ const qn_op qn_op_matmul = {.domain = "", .name = "MatMul", .since = 1, .min_in 
                             .flags = QN_CLAMPS, .plan = plan, .run = run, .prepare = prepare};
 const qn_op qn_op_matmul_bias = {.domain = "quern", .name = "MatMulBias", .since = 1, .min_in = 3, .max_in = 3, .min_out = 1, .max_out = 1,
                                  .flags = QN_CLAMPS, .plan = plan, .run = run, .prepare = prepare};
+const qn_op qn_op_fused_matmul = {.domain = "quern", .name = "FusedMatMul", .since = 1, .min_in = 2, .max_in = 2, .min_out = 1, .max_out = 1,
+                                  .plan = plan, .run = run, .prepare = prepare};

@@ -114,6 +114,7 @@ static qn_status plan_mask(const qn_step *s, attention_plan *p) {
 
 static qn_status plan_common(qn_step *s, attention_plan *p) {
   qn_attention *a = &p->a;
+  if (!qn_out(s, 0)) return qn_step_fail(s, QN_ERR_ARGUMENT, "output 0 is missing");
   QN_TRY(plan_mask(s, p));
   a->causal = qn_attr_int(s, "unidirectional", 0) != 0;
   a->left = a->right = -1;

@@ -5,6 +5,8 @@ import ort from 'onnxruntime-node';
 import { quern } from './helpers/quern.mjs';
 import { model } from './onnx-writer.mjs';
 import { attentionCases } from './contrib/attention.mjs';
+import { fusedCases } from './contrib/fused.mjs';
+import { quantizedCases } from './contrib/quantized.mjs';
 
 const ARRAYS = { float32: Float32Array, uint8: Uint8Array, int8: Int8Array, int32: Int32Array, int64: BigInt64Array, bool: Uint8Array };
 
@@ -65,7 +67,7 @@ async function compare({ op, domain = 'com.microsoft', attrs = {}, inputs, outs 
 
 const show = (c) => JSON.stringify({ op: c.op, attrs: c.attrs, inputs: c.inputs.map((t) => t && [t.type, t.dims]), outs: c.outs }, (k, v) => (typeof v === 'bigint' ? Number(v) : v));
 
-for (const [group, makers] of Object.entries({ attention: attentionCases })) {
+for (const [group, makers] of Object.entries({ attention: attentionCases, fused: fusedCases, quantized: quantizedCases })) {
   describe(group, () => {
     for (const [name, make] of Object.entries(makers)) {
       test(name, async () => {
