@@ -11,7 +11,6 @@
 static const struct expansion {
   const char *name, *nodes; /* ^: of com.ms.internal.nhwc */
 } EXPANSIONS[] = {
-    {"^BatchNormalization", "Transpose 0 @perm=0,3,1,2 > a;BatchNormalization:7 a 1 2 3 4 > b;Transpose b @perm=0,2,3,1 > 0"},
     {"^Conv", "Transpose 0 @perm=0,3,1,2 > a;Conv a 1 2 > b;% b > c;Transpose c @perm=0,2,3,1 > 0"},
     {"BiasAdd", "Add 0 1 > a;Add a 2 > 0"},
     {"BiasGelu", "Add 0 1 > a;Gelu a > 0"},
