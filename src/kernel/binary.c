@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernel/simd.h"
 #include "kernel/vmath.h"
 
 #define LOOP(code, expression)           \
@@ -88,7 +89,7 @@ static void binary_f32(qn_binary f, const float *a, const float *b, float *y, ui
 #undef T
 
 #define T double
-static void binary_f64(qn_binary f, const double *a, const double *b, double *y, uint8_t *truth, size_t n) {
+QN_COLD static void binary_f64(qn_binary f, const double *a, const double *b, double *y, uint8_t *truth, size_t n) {
   switch (f) {
     FLOAT_LOOPS
     CALL(QN_POW, pow(u, v))

@@ -23,21 +23,29 @@ static float zero_of(const qn_nbits *w, int64_t n, int64_t block) {
   return (float)bits_at((const uint8_t *)w->zeros + n * ((w->blocks * w->bits + 7) / 8), w->bits, block);
 }
 
-void qn_nbits_column(const qn_nbits *w, int64_t n, float *y, int64_t step) {
-  int64_t bytes = w->block * w->bits / 8;
-  const uint8_t *from = w->weights + n * w->blocks * bytes;
-  for (int64_t b = 0; b < w->blocks; b++, from += bytes) {
-    int64_t first = b * w->block, count = w->k - first < w->block ? w->k - first : w->block;
-    float scale = float_at(w->scales, w->scale_dtype, n * w->blocks + b), zero = zero_of(w, n, b);
-    for (int64_t i = 0; i < count; i++) {
-      if (w->group) {
-        int32_t g = w->group[first + i];
-        scale = float_at(w->scales, w->scale_dtype, n * w->blocks + g);
-        zero = zero_of(w, n, g);
-      }
-      y[(first + i) * step] = ((float)bits_at(from, w->bits, i) - zero) * scale;
+/* Block b of column n: y[i · step] for the elements that it has. */
+static void unpack_block(const qn_nbits *w, int64_t n, int64_t b, float *y, int64_t step) {
+  const int64_t first = b * w->block, count = w->k - first < w->block ? w->k - first : w->block;
+  const uint8_t *from = w->weights + (n * w->blocks + b) * (w->block * w->bits / 8);
+  float scale = float_at(w->scales, w->scale_dtype, n * w->blocks + b), zero = zero_of(w, n, b);
+  int64_t i = 0;
+  if (w->bits == 4 && !w->group)
+    for (; i + 2 <= count; i += 2, from++, y += 2 * step) {
+      y[0] = ((float)(*from & 15) - zero) * scale;
+      y[step] = ((float)(*from >> 4) - zero) * scale;
     }
+  for (int64_t at = w->bits == 4 && !w->group ? 0 : i; i < count; i++, at++, y += step) {
+    if (w->group) {
+      const int32_t g = w->group[first + i];
+      scale = float_at(w->scales, w->scale_dtype, n * w->blocks + g);
+      zero = zero_of(w, n, g);
+    }
+    *y = ((float)bits_at(from, w->bits, at) - zero) * scale;
   }
+}
+
+void qn_nbits_column(const qn_nbits *w, int64_t n, float *y, int64_t step) {
+  for (int64_t b = 0; b < w->blocks; b++) unpack_block(w, n, b, y + b * w->block * step, step);
 }
 
 /* Eight bytes hold the weights of `8 / bits` vectors of eight: first all that lie in the low bits, then the next ones. Rows of A
@@ -67,31 +75,41 @@ static inline void unpack8(const uint8_t *p, int shift, int mask, qn_f32x4 *lo, 
 }
 #endif
 
-/* One column times one arranged row. sums: [blocks] of the row, so that the zero point costs one product per block. */
-#define DEFINE_DOT(BITS)                                                                                               \
-  static float dot##BITS(const qn_nbits *w, int64_t n, const float *a, const float *sums) {                            \
+/* One column times R arranged rows, `each` apart. Behind a row are its sums by block, so that the zero point costs one product
+ * per block. */
+#define DEFINE_DOT(BITS, R)                                                                                            \
+  static void dot##BITS##_##R(const qn_nbits *w, int64_t n, const float *a, size_t each, float *y) {                   \
     const size_t bytes = (size_t)(w->block * BITS / 8), blocks = (size_t)w->blocks;                                    \
     const uint8_t *p = w->weights + (size_t)n * blocks * bytes;                                                        \
-    qn_f32x4 total = qn_splat4(0.0f);                                                                                  \
-    float off = 0, lanes[4];                                                                                           \
+    const float *sums = a + blocks * (size_t)w->block;                                                                 \
+    qn_f32x4 total[R], lo[R], hi[R], x, z;                                                                             \
+    float off[R], lanes[4];                                                                                            \
+    for (int r = 0; r < R; r++) total[r] = qn_splat4(off[r] = 0);                                                      \
     for (size_t b = 0; b < blocks; b++) {                                                                              \
-      qn_f32x4 lo = qn_splat4(0.0f), hi = lo, x, y;                                                                    \
+      for (int r = 0; r < R; r++) lo[r] = hi[r] = qn_splat4(0.0f);                                                     \
       for (size_t i = 0; i < bytes; i += 8, p += 8)                                                                    \
         for (int part = 0; part < 8 / BITS; part++, a += 8) {                                                          \
-          unpack8(p, part * BITS, (1 << BITS) - 1, &x, &y);                                                            \
-          lo = qn_madd4(x, qn_load4(a), lo);                                                                           \
-          hi = qn_madd4(y, qn_load4(a + 4), hi);                                                                       \
+          unpack8(p, part * BITS, (1 << BITS) - 1, &x, &z);                                                            \
+          for (int r = 0; r < R; r++) {                                                                                \
+            lo[r] = qn_madd4(x, qn_load4(a + (size_t)r * each), lo[r]);                                                \
+            hi[r] = qn_madd4(z, qn_load4(a + (size_t)r * each + 4), hi[r]);                                            \
+          }                                                                                                            \
         }                                                                                                              \
-      float scale = float_at(w->scales, w->scale_dtype, n * w->blocks + (int64_t)b);                                   \
-      total = qn_madd4(qn_splat4(scale), qn_add(lo, hi), total);                                                       \
-      off += scale * zero_of(w, n, (int64_t)b) * sums[b];                                                              \
+      const float scale = float_at(w->scales, w->scale_dtype, n * w->blocks + (int64_t)b), zero = scale * zero_of(w, n, (int64_t)b); \
+      for (int r = 0; r < R; r++) {                                                                                    \
+        total[r] = qn_madd4(qn_splat4(scale), qn_add(lo[r], hi[r]), total[r]);                                         \
+        off[r] += zero * sums[(size_t)r * each + b];                                                                   \
+      }                                                                                                                \
     }                                                                                                                  \
-    qn_store4(lanes, total);                                                                                           \
-    return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]) - off;                                                        \
+    for (int r = 0; r < R; r++) {                                                                                      \
+      qn_store4(lanes, total[r]);                                                                                      \
+      y[r] = (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]) - off[r];                                                   \
+    }                                                                                                                  \
   }
-DEFINE_DOT(2)
-DEFINE_DOT(4)
-DEFINE_DOT(8)
+DEFINE_DOT(2, 1)
+DEFINE_DOT(4, 1)
+DEFINE_DOT(8, 1)
+DEFINE_DOT(4, 4)
 
 size_t qn_nbits_room(const qn_nbits *w, int64_t m) {
   size_t row, all;
@@ -107,7 +125,8 @@ void qn_nbits_matmul(const qn_nbits *w, int64_t m, const float *a, const float *
       int64_t width = w->n - j < QN_PANEL ? w->n - j : QN_PANEL;
       const qn_epilogue e = {bias ? bias + j : NULL, -INFINITY, INFINITY};
       if (width < QN_PANEL) memset(scratch, 0, (size_t)w->k * QN_PANEL * sizeof(float));
-      for (int64_t c = 0; c < width; c++) qn_nbits_column(w, j + c, scratch + c, QN_PANEL);
+      for (int64_t b = 0; b < w->blocks; b++) /* what is written lies close together */
+        for (int64_t c = 0; c < width; c++) unpack_block(w, j + c, b, scratch + b * w->block * QN_PANEL + c, QN_PANEL);
       qn_gemm(m, width, w->k, a, w->k, scratch, y + j, w->n, &e);
     }
     return;
@@ -122,10 +141,17 @@ void qn_nbits_matmul(const qn_nbits *w, int64_t m, const float *a, const float *
       sums[b] = (float)sum;
     }
   }
-  for (int64_t n = 0; n < w->n; n++)
+  const bool together = w->bits == 4 && m > 1;
+  if (together) memset(scratch + m * each, 0, (size_t)((FEW - m) * each) * sizeof(float));
+  for (int64_t n = 0; n < w->n; n++) {
+    float dots[FEW];
+    if (together) dot4_4(w, n, scratch, (size_t)each, dots);
     for (int64_t i = 0; i < m; i++) {
-      const float *row = scratch + i * each, *sums = row + padded;
-      float dot = w->bits == 4 ? dot4(w, n, row, sums) : w->bits == 8 ? dot8(w, n, row, sums) : dot2(w, n, row, sums);
-      y[i * w->n + n] = dot + (bias ? bias[n] : 0);
+      const float *row = scratch + i * each;
+      if (w->bits == 8) dot8_1(w, n, row, 0, dots + i);
+      else if (w->bits == 2) dot2_1(w, n, row, 0, dots + i);
+      else if (!together) dot4_1(w, n, row, 0, dots + i);
+      y[i * w->n + n] = dots[i] + (bias ? bias[n] : 0);
     }
+  }
 }

@@ -1,5 +1,5 @@
 /* The body of pool.c for element type T; included once a type. */
-static T NAME(one)(const qn_pool_spec *p, const T *x, const qn_tap *taps, int64_t count, int64_t padded, int64_t *best) {
+HEAT static T NAME(one)(const qn_pool_spec *p, const T *x, const qn_tap *taps, int64_t count, int64_t padded, int64_t *best) {
   int64_t step = p->x.point;
   T sum = 0;
   if (p->kind == QN_POOL_MAX) {
@@ -24,7 +24,7 @@ static T NAME(one)(const qn_pool_spec *p, const T *x, const qn_tap *taps, int64_
 }
 
 /* Channels innermost: one pass per tap over consecutive memory. */
-static void NAME(rows)(const qn_pool_spec *p, const T *x, const qn_tap *taps, int64_t count, int64_t padded, T *y) {
+HEAT static void NAME(rows)(const qn_pool_spec *p, const T *x, const qn_tap *taps, int64_t count, int64_t padded, T *y) {
   int64_t channels = p->channels;
   bool max = p->kind == QN_POOL_MAX;
   for (int64_t c = 0; c < channels; c++) y[c] = max ? (T)-INFINITY : 0;
@@ -41,7 +41,7 @@ static void NAME(rows)(const qn_pool_spec *p, const T *x, const qn_tap *taps, in
   for (int64_t c = 0; c < channels; c++) y[c] /= scale;
 }
 
-void NAME(qn_pool)(const qn_pool_spec *p, const T *x, T *y, int64_t *indices, qn_tap *taps) {
+HEAT void NAME(qn_pool)(const qn_pool_spec *p, const T *x, T *y, int64_t *indices, qn_tap *taps) {
   const qn_window *w = &p->window;
   bool rows = p->x.channel == 1 && p->y.channel == 1 && p->kind != QN_POOL_LP && !indices;
   for (int64_t o = 0; o < w->out_points; o++) {

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "kernel/gemm.h"
+#include "kernel/simd.h"
 #include "kernel/vmath.h"
 
 /* c [M, N] = a [M, K] · weights + bias [N] */
@@ -25,6 +26,7 @@ static double sigmoid_f64(double x) {
 static double at_least_f64(double x, double low) { return x < low ? low : x; }
 static double at_most_f64(double x, double high) { return x > high ? high : x; }
 
+#define HEAT
 #define REAL float
 #define NAMED(name) name##_f32
 #define SIGMOID qn_sigmoid_f32
@@ -37,6 +39,8 @@ static double at_most_f64(double x, double high) { return x > high ? high : x; }
 #define AT_MOST qn_at_most
 #include "kernel/recurrent_body.h"
 
+#undef HEAT
+#define HEAT QN_COLD
 #define REAL double
 #define NAMED(name) name##_f64
 #define SIGMOID sigmoid_f64

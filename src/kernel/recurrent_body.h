@@ -1,7 +1,7 @@
 /* The recurrence for one element type: recurrent.c includes this with REAL, NAMED(), the scalar functions SIGMOID() … and
  * NAMED(product) defined. Pointers to gates are [G, H] of one row of the batch. */
 
-static void NAMED(activate)(qn_activation a, int64_t n, REAL *v) {
+HEAT static void NAMED(activate)(qn_activation a, int64_t n, REAL *v) {
   const REAL alpha = (REAL)a.alpha, beta = (REAL)a.beta;
 #define EACH(expression)                 \
   do {                                   \
@@ -27,21 +27,21 @@ static void NAMED(activate)(qn_activation a, int64_t n, REAL *v) {
 #undef EACH
 }
 
-static void NAMED(clip)(float limit, int64_t n, REAL *v) {
+HEAT static void NAMED(clip)(float limit, int64_t n, REAL *v) {
   const REAL high = (REAL)limit;
   if (limit == INFINITY) return;
   QN_SIMD for (int64_t i = 0; i < n; i++) v[i] = AT_LEAST(AT_MOST(v[i], high), -high);
 }
 
-static void NAMED(add)(int64_t n, const REAL *x, REAL *v) {
+HEAT static void NAMED(add)(int64_t n, const REAL *x, REAL *v) {
   QN_SIMD for (int64_t i = 0; i < n; i++) v[i] += x[i];
 }
-static void NAMED(add_product)(int64_t n, const REAL *x, const REAL *y, REAL *v) {
+HEAT static void NAMED(add_product)(int64_t n, const REAL *x, const REAL *y, REAL *v) {
   QN_SIMD for (int64_t i = 0; i < n; i++) v[i] += x[i] * y[i];
 }
 
 /* v: the recurrent products; h, c: the row's state, updated. */
-static void NAMED(rnn_row)(const qn_recurrent *p, const qn_activation *act, const REAL *x, REAL *v, REAL *h) {
+HEAT static void NAMED(rnn_row)(const qn_recurrent *p, const qn_activation *act, const REAL *x, REAL *v, REAL *h) {
   NAMED(add)(p->hidden, x, v);
   NAMED(clip)(p->clip, p->hidden, v);
   NAMED(activate)(act[0], p->hidden, v);
@@ -49,7 +49,7 @@ static void NAMED(rnn_row)(const qn_recurrent *p, const qn_activation *act, cons
 }
 
 /* Gates i, o, f, c. turned: [H] of working memory. */
-static void NAMED(lstm_row)(const qn_recurrent *p, const qn_activation *act, const REAL *x, const REAL *peephole, REAL *v, REAL *h,
+HEAT static void NAMED(lstm_row)(const qn_recurrent *p, const qn_activation *act, const REAL *x, const REAL *peephole, REAL *v, REAL *h,
                             REAL *c, REAL *turned) {
   const int64_t n = p->hidden;
   REAL *in = v, *out = v + n, *forget = v + 2 * n, *cell = v + 3 * n;
@@ -79,7 +79,7 @@ static void NAMED(lstm_row)(const qn_recurrent *p, const qn_activation *act, con
 }
 
 /* Gates z, r of a GRU; reset: [H], the reset state, which the candidate's weights are applied to. */
-static void NAMED(gru_gates)(const qn_recurrent *p, const qn_activation *act, const REAL *x, REAL *v, const REAL *h, REAL *reset) {
+HEAT static void NAMED(gru_gates)(const qn_recurrent *p, const qn_activation *act, const REAL *x, REAL *v, const REAL *h, REAL *reset) {
   const int64_t n = p->hidden;
   const REAL *r = v + n;
   NAMED(add)(2 * n, x, v);
@@ -89,7 +89,7 @@ static void NAMED(gru_gates)(const qn_recurrent *p, const qn_activation *act, co
 }
 
 /* x: the candidate's part of the input products; v: gates z, r; candidate: [H], its recurrent product. */
-static void NAMED(gru_row)(const qn_recurrent *p, const qn_activation *act, const REAL *x, const REAL *v, REAL *candidate, REAL *h) {
+HEAT static void NAMED(gru_row)(const qn_recurrent *p, const qn_activation *act, const REAL *x, const REAL *v, REAL *candidate, REAL *h) {
   const int64_t n = p->hidden;
   const REAL *z = v, *r = v + n;
   if (p->linear_before_reset)
@@ -102,11 +102,11 @@ static void NAMED(gru_row)(const qn_recurrent *p, const qn_activation *act, cons
 }
 
 /* Where a direction's rows are: index (b, direction) of [D, B, H] or [B, D, H], in elements. */
-static int64_t NAMED(state_at)(const qn_recurrent *p, int direction, int64_t b) {
+HEAT static int64_t NAMED(state_at)(const qn_recurrent *p, int direction, int64_t b) {
   return (p->batch_first ? b * p->directions + direction : direction * p->batch + b) * p->hidden;
 }
 
-static void NAMED(direction)(const qn_recurrent *p, const qn_recurrent_data *d, int k, const REAL *w, const REAL *r, const REAL *r_candidate) {
+HEAT static void NAMED(direction)(const qn_recurrent *p, const qn_recurrent_data *d, int k, const REAL *w, const REAL *r, const REAL *r_candidate) {
   const int64_t n = p->hidden, batch = p->batch, steps = p->steps, gates = qn_cell_gates(p->cell), all = gates * n;
   const bool gru = p->cell == QN_CELL_GRU, lstm = p->cell == QN_CELL_LSTM, backward = p->backward || k == 1;
   const int64_t products = gru ? 2 * n : all; /* columns of the first recurrent product */

@@ -8,6 +8,7 @@
 
 #include "kernel/cast.h"
 #include "kernel/copy.h"
+#include "kernel/simd.h"
 #include "kernel/vmath.h"
 
 enum { TILE = 64, STRETCH = 256, ROWS = 64 };
@@ -67,8 +68,8 @@ void qn_reduce_prepare(qn_reduce_plan *p, qn_reduction kind, qn_dtype dtype, int
   break;
 
 /* fold_row_T: all of x[n] into one number. fold_column_T: x[n] into acc[n], element by element. */
-#define DEFINE_FOLDS(T, ABS, EXP, ADD, MUL)                                                       \
-  static T fold_row_##T(fold f, const T *x, int64_t n, T start, T shift) {                        \
+#define DEFINE_FOLDS(HEAT, T, ABS, EXP, ADD, MUL)                                                       \
+  HEAT static T fold_row_##T(fold f, const T *x, int64_t n, T start, T shift) {                        \
     T lane[16];                                                                                   \
     for (int j = 0; j < 16; j++) lane[j] = start;                                                 \
     int64_t i = 0;                                                                                \
@@ -89,7 +90,7 @@ void qn_reduce_prepare(qn_reduce_plan *p, qn_reduction kind, qn_dtype dtype, int
       }                                                                                           \
     return lane[0];                                                                               \
   }                                                                                               \
-  static void fold_column_##T(fold f, const T *x, int64_t n, T *acc, const T *shift) {            \
+  HEAT static void fold_column_##T(fold f, const T *x, int64_t n, T *acc, const T *shift) {            \
     (void)shift;                                                                                  \
     switch (f) {                                                                                  \
       case FOLD_SUM: COLUMN_LOOP(T, ADD(a, v))                                                    \
@@ -107,13 +108,13 @@ void qn_reduce_prepare(qn_reduce_plan *p, qn_reduction kind, qn_dtype dtype, int
 #define WRAP_ADD(a, b) ((int64_t)((uint64_t)(a) + (uint64_t)(b)))
 #define WRAP_MUL(a, b) ((int64_t)((uint64_t)(a) * (uint64_t)(b)))
 #define WRAP_ABS(a) ((a) < 0 ? (int64_t)(0 - (uint64_t)(a)) : (a))
-DEFINE_FOLDS(float, fabsf, qn_exp_f32, PLAIN_ADD, PLAIN_MUL)
-DEFINE_FOLDS(double, fabs, exp, PLAIN_ADD, PLAIN_MUL)
+DEFINE_FOLDS(, float, fabsf, qn_exp_f32, PLAIN_ADD, PLAIN_MUL)
+DEFINE_FOLDS(QN_COLD, double, fabs, exp, PLAIN_ADD, PLAIN_MUL)
 
 /* Integers wrap: their sums and products are those of unsigned numbers. */
 typedef int64_t integer;
 #define NO_EXP(a) ((integer)0)
-DEFINE_FOLDS(integer, WRAP_ABS, NO_EXP, WRAP_ADD, WRAP_MUL)
+DEFINE_FOLDS(QN_COLD, integer, WRAP_ABS, NO_EXP, WRAP_ADD, WRAP_MUL)
 
 typedef union number { double f; int64_t i; } number;
 typedef union stretch { float f32[STRETCH]; double f64[STRETCH]; int64_t i64[STRETCH]; } stretch;

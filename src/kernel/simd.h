@@ -15,6 +15,13 @@
 #define QN_IN_ORDER (void)0
 #endif
 
+/* Where the time does not go: compiled for size. */
+#if defined(__GNUC__)
+#define QN_COLD __attribute__((cold, noinline))
+#else
+#define QN_COLD
+#endif
+
 /* As the vector min and max do: NaN in x stays. */
 static inline float qn_clampf(float x, float min, float max) {
   float y = x < min ? min : x;

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "kernel/simd.h"
 #include "kernel/vmath.h"
 
 #define CHUNK 256
@@ -24,7 +25,7 @@
     break;
 
 #define T double
-static void unary_f64(qn_unary f, const double *x, double *y, size_t n, double a, double b) {
+QN_COLD static void unary_f64(qn_unary f, const double *x, double *y, size_t n, double a, double b) {
   switch (f) {
     CALL(QN_ABS, fabs(v))
     CALL(QN_NEG, -v)
@@ -144,7 +145,7 @@ void qn_unary_f32(qn_unary f, const float *x, float *y, size_t n, float a, float
 }
 
 #define T int64_t
-static void unary_i64(qn_unary f, const int64_t *x, int64_t *y, size_t n) {
+QN_COLD static void unary_i64(qn_unary f, const int64_t *x, int64_t *y, size_t n) {
   switch (f) {
     LOOP(QN_ABS, v < 0 ? 0 - (uint64_t)v : (uint64_t)v)
     LOOP(QN_NEG, 0 - (uint64_t)v)
