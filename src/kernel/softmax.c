@@ -3,49 +3,62 @@
 #include <math.h>
 
 #include "kernel/cast.h"
+#include "kernel/simd.h"
 #include "kernel/vmath.h"
 
-enum { TILE = 32, LANES = 8 };
+enum { TILE = 32, STRETCH = 512 };
 
-/* One row. */
-static void softmax_row(const float *x, int64_t n, bool logs, float *y) {
-  float lane[LANES], largest, sum = 0;
-  for (int j = 0; j < LANES; j++) lane[j] = x[0];
+static float largest_of(const float *x, int64_t n) { /* NaN need not come through: it does by way of the sum */
   int64_t i = 0;
-  for (; i + LANES <= n; i += LANES)
-    for (int j = 0; j < LANES; j++) lane[j] = lane[j] >= x[i + j] || lane[j] != lane[j] ? lane[j] : x[i + j];
-  largest = lane[0];
-  for (int j = 1; j < LANES; j++) largest = largest >= lane[j] || largest != largest ? largest : lane[j];
-  for (; i < n; i++) largest = largest >= x[i] || largest != largest ? largest : x[i];
-  for (int j = 0; j < LANES; j++) lane[j] = 0;
-  double total = 0;
-  for (int64_t block = 0; block < n; block += 512) { /* stretches in float, their sums in double */
-    int64_t end = block + 512 < n ? block + 512 : n;
-    for (int j = 0; j < LANES; j++) lane[j] = 0;
-    i = block;
-    if (logs) {
-      for (; i + LANES <= end; i += LANES)
-        for (int j = 0; j < LANES; j++) lane[j] += qn_exp_f32(x[i + j] - largest);
-      for (; i < end; i++) lane[0] += qn_exp_f32(x[i] - largest);
-    } else {
-      for (; i + LANES <= end; i += LANES)
-        for (int j = 0; j < LANES; j++) {
-          float e = qn_exp_f32(x[i + j] - largest);
-          y[i + j] = e;
-          lane[j] += e;
-        }
-      for (; i < end; i++) lane[0] += y[i] = qn_exp_f32(x[i] - largest);
+  float lane[4], largest = x[0];
+  if (n >= 8) {
+    qn_f32x4 a = qn_load4(x), b = qn_load4(x + 4);
+    for (i = 8; i + 8 <= n; i += 8) {
+      a = qn_max4(a, qn_load4(x + i));
+      b = qn_max4(b, qn_load4(x + i + 4));
     }
-    sum = 0;
-    for (int j = 0; j < LANES; j++) sum += lane[j];
-    total += (double)sum;
+    qn_store4(lane, qn_max4(a, b));
+    largest = lane[0];
+    for (int k = 1; k < 4; k++) largest = largest < lane[k] ? lane[k] : largest;
+  }
+  for (; i < n; i++) largest = largest < x[i] ? x[i] : largest;
+  return largest;
+}
+
+static float sum_of(const float *x, int64_t n) {
+  qn_f32x4 a = qn_splat4(0.0f), b = a;
+  float lane[4], rest = 0;
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    a = qn_add(a, qn_load4(x + i));
+    b = qn_add(b, qn_load4(x + i + 4));
+  }
+  qn_store4(lane, qn_add(a, b));
+  for (; i < n; i++) rest += x[i];
+  return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + rest;
+}
+
+/* One row. Passes that each vectorise, over a stretch that stays in the cache. */
+static void softmax_row(const float *x, int64_t n, bool logs, float *y) {
+  const float largest = largest_of(x, n);
+  float powers[STRETCH];
+  double total = 0;
+  for (int64_t block = 0; block < n; block += STRETCH) { /* stretches are summed in float, their sums in double */
+    const int64_t count = n - block < STRETCH ? n - block : STRETCH;
+    const float *from = x + block;
+    float *to = logs ? powers : y + block;
+    QN_SIMD
+    for (int64_t i = 0; i < count; i++) to[i] = qn_exp_f32(from[i] - largest);
+    total += (double)sum_of(to, count);
   }
   if (logs) {
-    float off = (float)log(total);
-    for (i = 0; i < n; i++) y[i] = x[i] - largest - off;
+    const float off = (float)log(total);
+    QN_SIMD
+    for (int64_t i = 0; i < n; i++) y[i] = x[i] - largest - off;
   } else {
-    float scale = (float)(1 / total);
-    for (i = 0; i < n; i++) y[i] *= scale;
+    const float scale = (float)(1 / total);
+    QN_SIMD
+    for (int64_t i = 0; i < n; i++) y[i] *= scale;
   }
 }
 
