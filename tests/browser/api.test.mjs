@@ -29,6 +29,7 @@ describe('in a browser', { skip }, () => {
     const pages = {
       '/': '<!doctype html><title>t</title>', '/script.html': '<!doctype html><script src="/dist/quern.js"></script>',
       '/m/add.onnx': ADD, '/m/external.onnx': EXTERNAL, '/m/w.bin': new Uint8Array(Float32Array.of(0, 10, 20, 30).buffer), '/m/long.onnx': LONG, '/page.onnx': page404,
+      '/chunked.onnx': (response) => { response.write(ADD.subarray(0, 10)); setTimeout(() => response.end(ADD.subarray(10)), 20); },
       '/slow': (response) => response.write(ADD.subarray(0, 10)),
     };
     const isolated = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
@@ -114,7 +115,7 @@ describe('in a browser', { skip }, () => {
     const results = await inPage(site.origin, async (origin) => {
       const { load } = await import(origin + '/dist/index.js');
       const bytes = new Uint8Array(await (await fetch('/m/add.onnx')).arrayBuffer());
-      const sources = { url: new URL('/m/add.onnx', origin), bytes, buffer: bytes.slice().buffer, blob: new Blob([bytes]), response: await fetch('/m/add.onnx'), stream: new Blob([bytes]).stream(), external: '/m/external.onnx' };
+      const sources = { url: new URL('/m/add.onnx', origin), bytes, buffer: bytes.slice().buffer, blob: new Blob([bytes]), response: await fetch('/m/add.onnx'), stream: new Blob([bytes]).stream(), external: '/m/external.onnx', chunked: '/chunked.onnx' };
       const out = {};
       for (const [name, source] of Object.entries(sources)) {
         const m = await load(source);

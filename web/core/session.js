@@ -79,7 +79,7 @@ export class Session {
     this.bytes = size;
     await this.#readExternal(baseOf(source), externalData ?? new Map(), onProgress, signal);
     onProgress?.({ stage: 'prepare', loaded: 0, total: size });
-    await yieldToEvents(); // so that the progress is seen: what follows blocks
+    if (onProgress || signal) await yieldToEvents(); // so that the progress is seen: what follows blocks
     throwIfAborted(signal);
     this.#usable();
     this.#heap.finish(this.#model);

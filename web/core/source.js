@@ -6,7 +6,8 @@ import { sha256 } from './sha256.js';
 
 /**
  * @typedef {string | URL | ArrayBuffer | ArrayBufferView | Blob | Response | ReadableStream<Uint8Array>} Source
- * @typedef {{ kind: 'url', url: string } | { kind: 'path', path: string } | { kind: 'bytes', bytes: Uint8Array } | { kind: 'blob', blob: Blob }
+ * url of bytes: where they came from.
+ * @typedef {{ kind: 'url', url: string } | { kind: 'path', path: string } | { kind: 'bytes', bytes: Uint8Array, url?: string } | { kind: 'blob', blob: Blob }
  *   | { kind: 'stream', stream: ReadableStream<Uint8Array>, total: number, exact: boolean, url: string }} SourceSpec
  * total 0: unknown; exact: fewer bytes than `total` mean a cut connection.
  * cancel: ends the download, also before the first chunk was asked for.
@@ -43,7 +44,7 @@ export function describeSource(source) {
 }
 
 /** The place that relative names of other files are resolved against; '' when there is none. @param {SourceSpec} spec */
-export const baseOf = (spec) => (spec.kind === 'url' || spec.kind === 'stream' ? spec.url : spec.kind === 'path' ? spec.path : '');
+export const baseOf = (spec) => (spec.kind === 'path' ? spec.path : spec.kind === 'blob' ? '' : spec.url ?? '');
 
 /**
  * A file beside another one. Refuses names that lead out of its folder.
@@ -61,7 +62,7 @@ export function siblingOf(base, name) {
   return { kind: 'path', path: path.join(/[/\\]$/.test(base) ? base : path.dirname(base), ...parts) };
 }
 
-/** @param {Response} response @returns {SourceSpec} */
+/** @param {Response} response @returns {Extract<SourceSpec, { kind: 'stream' }>} */
 function describeResponse(response) {
   const { url } = response;
   const name = url || 'the response';
@@ -73,6 +74,33 @@ function describeResponse(response) {
   return { kind: 'stream', stream: response.body, total: response.headers.has('content-encoding') ? 0 : total, exact, url };
 }
 
+/** @param {string} url @param {AbortSignal} [signal] */
+async function fetchSource(url, signal) {
+  try {
+    return describeResponse(await fetch(url, { signal }));
+  } catch (cause) {
+    if (cause instanceof QuernError) throw cause;
+    throwIfAborted(signal);
+    throw new QuernError('network', `${url} could not be fetched: ${messageOf(cause)} (no connection, a wrong host, or a server that does not allow other origins)`, { cause });
+  }
+}
+
+/** Up to this a file is read before it is handed over. */
+const HEAD_START = 1 << 22;
+
+/**
+ * Begins a download here, while the worker starts that will read it: a small file as bytes, a larger one as a stream to be transferred.
+ * @param {SourceSpec} spec
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<SourceSpec>}
+ */
+export async function headStart(spec, signal) {
+  if (spec.kind !== 'url') return spec;
+  const found = await fetchSource(spec.url, signal);
+  if (!found.total || found.total > HEAD_START) return found;
+  return { kind: 'bytes', bytes: await readVerified(found, {}, undefined, signal), url: found.url };
+}
+
 /**
  * @param {SourceSpec} spec
  * @param {AbortSignal} [signal]
@@ -81,16 +109,8 @@ function describeResponse(response) {
 export async function openSource(spec, signal) {
   throwIfAborted(signal);
   switch (spec.kind) {
-    case 'url': {
-      let response;
-      try {
-        response = await fetch(spec.url, { signal });
-      } catch (cause) {
-        throwIfAborted(signal);
-        throw new QuernError('network', `${spec.url} could not be fetched: ${messageOf(cause)} (no connection, a wrong host, or a server that does not allow other origins)`, { cause });
-      }
-      return openSource(describeResponse(response), signal);
-    }
+    case 'url':
+      return openSource(await fetchSource(spec.url, signal), signal);
     case 'path': {
       const { promises, createReadStream } = nodeModule('node:fs');
       let size;
@@ -105,7 +125,7 @@ export async function openSource(spec, signal) {
       return { name: spec.path, total: size, exact: true, chunks, cancel: () => chunks.destroy() };
     }
     case 'bytes':
-      return { name: 'the given bytes', total: spec.bytes.length, exact: true, chunks: piecesOf(spec.bytes), cancel() {} };
+      return { name: spec.url || 'the given bytes', total: spec.bytes.length, exact: true, chunks: piecesOf(spec.bytes), cancel() {} };
     case 'blob':
       return { name: 'the given Blob', total: spec.blob.size, exact: true, ...chunksOf(spec.blob.stream(), 'the given Blob', signal) };
     case 'stream':

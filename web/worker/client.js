@@ -2,7 +2,9 @@
 import { snapshotAudio } from '../core/audio.js';
 import { QuernError, abortable, errorFromData, messageOf, throwIfAborted } from '../core/errors.js';
 import { TAINTED, snapshotImage, transferOfImage } from '../core/image.js';
+import { manifestOf } from '../core/package.js';
 import { getModule, workerOption } from '../core/runtime.js';
+import { headStart } from '../core/source.js';
 import { build } from '../core/version.js';
 import { buffersOf } from './protocol.js';
 
@@ -102,15 +104,18 @@ export class WorkerModel {
    * @param {{ signal?: AbortSignal, onProgress?: Waiting['onProgress'], externalData: Map<string, SourceSpec>, deterministic?: boolean }} options
    */
   static async load(source, { signal, onProgress, externalData, deterministic }) {
-    // both start at once
+    // all start at once
     const starting = startWorker();
-    const [module, worker] = await abortable(Promise.all([getModule(deterministic), starting]), signal).catch((error) => {
+    const beginning = new AbortController(); // the caller's signal reaches the worker by a message, which a broken stream would overtake
+    const begun = source.kind === 'url' && !manifestOf(source) && canTransferStreams() ? headStart(source, beginning.signal) : null;
+    const [module, worker, early] = await abortable(Promise.all([getModule(deterministic), starting, begun]), signal).catch((error) => {
       starting.then((w) => w.terminate(), () => {});
+      beginning.abort();
       throw error;
     });
     const model = new WorkerModel(worker);
     const external = new Map([...externalData].map(([name, spec]) => [name, sendable(spec)]));
-    let sent = sendable(source);
+    let sent = early ?? sendable(source);
     if (sent.kind === 'stream' && !canTransferStreams()) {
       const { total, exact, url, stream } = sent;
       const bytes = new Uint8Array(await abortable(new Response(stream).arrayBuffer(), signal));
