@@ -78,6 +78,21 @@ globalThis.client = async (pictures) => {
   return out;
 };`;
 
+const TRANSFORMERS = `
+import { env, pipeline } from '@huggingface/transformers';
+globalThis.client = async () => {
+  Object.assign(env, { allowLocalModels: true, allowRemoteModels: false });
+  env.localModelPath = '/models/';
+  env.useBrowserCache = false;
+  const engine = env.backends.onnx.versions.quern ? 'quern' : 'onnxruntime-web';
+  if (engine !== 'quern') env.backends.onnx.wasm.wasmPaths = '/ort-transformers/';
+  const texts = ['the cat sat on the mat', 'a dog'];
+  const extractor = await pipeline('feature-extraction', 'tiny-bert', { dtype: 'fp32', device: 'wasm' });
+  const features = await extractor(texts, { pooling: 'mean', normalize: true });
+  const classifier = await pipeline('text-classification', 'tiny-classifier', { dtype: 'fp32' });
+  return { engine, dims: features.dims, features: [...features.data], labels: await classifier(texts, { top_k: 3 }) };
+};`;
+
 const skip = skipReason(['ort.js', 'quern-simd.wasm', 'quern-relaxed.wasm']);
 describe('in a browser', { skip }, () => {
   let browser, site;
@@ -86,7 +101,15 @@ describe('in a browser', { skip }, () => {
     const pages = { '/': '<!doctype html><title>client</title>', ...ortFiles(path.join(HERE, 'node_modules')) };
     for (const name of ['ch_PP-OCRv4_det_infer.onnx', 'ch_PP-OCRv4_rec_infer.onnx', 'ppocr_keys_v1.txt']) pages[`/m/${name}`] = readFileSync(path.join(assets, name));
     for (const file of PICTURES) pages[`/p/${path.basename(file)}`] = readFileSync(file);
-    for (const engine of ENGINES) pages[`/dist/ocr-${engine}.js`] = await bundle(OCR, engine, HERE);
+    for (const engine of ENGINES) {
+      pages[`/dist/ocr-${engine}.js`] = await bundle(OCR, engine, HERE);
+      pages[`/dist/transformers-${engine}.js`] = await bundle(TRANSFORMERS, engine, HERE);
+    }
+    // transformers.js brings an onnxruntime-web of its own
+    for (const [name, file] of Object.entries(ortFiles(path.join(HERE, 'node_modules/@huggingface/transformers/node_modules')))) pages[name.replace('/ort/', '/ort-transformers/')] = file;
+    writeTinyBerts(temporary);
+    for (const model of ['tiny-bert', 'tiny-classifier'])
+      for (const name of ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'onnx/model.onnx']) pages[`/models/${model}/${name}`] = readFileSync(path.join(temporary, model, name));
     site = await serve({ pages });
     browser = await launch();
   });
@@ -108,5 +131,23 @@ describe('in a browser', { skip }, () => {
     }));
     for (const lines of Object.values(theirs)) assert.ok(lines.length > 0);
     assertClose(ours, theirs, 1e-3);
+  });
+
+  test('@huggingface/transformers: features and classes, and nothing from another host', async () => {
+    const [theirs, ours] = await Promise.all(ENGINES.map(async (name) => {
+      const page = await browser.newPage();
+      const foreign = [];
+      page.on('request', (request) => /^(blob:|data:)/.test(request.url()) || request.url().startsWith(site.origin) || foreign.push(request.url()));
+      await page.goto(site.origin);
+      const { engine, ...out } = await page.evaluate(async (url) => {
+        await import(url);
+        return globalThis.client();
+      }, `/dist/transformers-${name}.js`);
+      assert.equal(engine, name);
+      if (name === 'quern') assert.deepEqual(foreign, []);
+      return out;
+    }));
+    assert.equal(theirs.labels.length, 2);
+    assertClose(ours, theirs, 1e-5);
   });
 });

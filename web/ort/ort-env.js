@@ -7,7 +7,8 @@ let logLevel = LEVELS[2];
 
 /** @type {any} */
 export const env = {
-  wasm: { numThreads: undefined, simd: true, trace: false, proxy: false, initTimeout: 0, wasmPaths: undefined, wasmBinary: undefined },
+  // wasmPaths is set: transformers.js would else fetch onnxruntime's own wasm from another host, 20 MB for nothing
+  wasm: { numThreads: undefined, simd: true, trace: false, proxy: false, initTimeout: 0, wasmPaths: './', wasmBinary: undefined },
   webgl: {},
   webgpu: { profiling: { mode: 'off' }, powerPreference: undefined, validateInputContent: false },
   versions: { common: '1.30.0', web: '1.30.0', quern: version },
