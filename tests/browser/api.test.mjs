@@ -128,6 +128,21 @@ describe('in a browser', { skip }, () => {
     assert.equal(results.kept, ADD.length, 'the caller keeps its bytes');
   });
 
+  test('where streams cannot be transferred, as in Safari', async () => {
+    const results = await inPage(site.origin, async (origin) => {
+      globalThis.structuredClone = () => { throw new DOMException('no', 'DataCloneError'); };
+      const { load } = await import(origin + '/dist/index.js');
+      const out = [];
+      for (const source of ['/m/add.onnx', '/m/external.onnx', '/chunked.onnx', (await fetch('/m/add.onnx')).body, await fetch('/chunked.onnx')]) {
+        const m = await load(source);
+        out.push([...(await m.run({ x: { dims: [1, 3], data: [1, 2, 3] } })).y.data].join() + m.report().where);
+        m.dispose();
+      }
+      return out;
+    }, site.origin);
+    assert.deepEqual(results, new Array(5).fill('11,22,33worker'));
+  });
+
   test('errors keep code, node and operator', async () => {
     const errors = await inPage(site.origin, async (origin) => {
       const { load, QuernError } = await import(origin + '/dist/index.js');
