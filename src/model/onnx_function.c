@@ -90,7 +90,7 @@ typedef struct inliner {
 } inliner;
 
 static qn_status deeper(inliner *x) {
-  if (++x->depth <= QN_MAX_DEPTH) return QN_OK;
+  if (++x->depth <= QN_MAX_DEPTH + 1) return QN_OK;
   return qn_fail(x->err, QN_ERR_UNSUPPORTED, "graphs nested more than %d deep", QN_MAX_DEPTH);
 }
 
@@ -249,6 +249,9 @@ static qn_status join_output(inliner *x, qn_graph *into, const call *c, int i) {
 
 /* Adds the node, or the body of the function that it calls. */
 static qn_status emit(inliner *x, qn_graph *into, qn_onnx_node *n, const call *outer) {
+  for (int a = 0; a < n->n_attrs; a++)
+    if (n->attrs[a].ref && n->attrs[a].ref[0])
+      return qn_fail(x->err, QN_ERR_FORMAT, "attribute '%s' of %s '%s' stands for a function's attribute, but the node is in no function", n->attrs[a].name, n->op_type, n->name);
   const qn_onnx_function *f = function_of(x->m, n);
   if (!f) {
     append(into, n);
@@ -293,5 +296,5 @@ static qn_status expand(inliner *x, qn_graph *g) {
 
 qn_status qn_onnx_inline_functions(qn_onnx_model *m, qn_error *err) {
   inliner x = {.m = m, .err = err};
-  return m->functions ? expand(&x, &m->graph) : QN_OK;
+  return expand(&x, &m->graph);
 }

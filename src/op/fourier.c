@@ -17,6 +17,13 @@ static qn_status check_length(const qn_step *s, int64_t n) {
   return qn_step_fail(s, QN_ERR_SHAPE, "a transform of length %lld; 1 to %lld is expected", (long long)n, (long long)QN_FFT_MOST);
 }
 
+/* The integer inputs among [first, last]. */
+static qn_status check_integers(const qn_step *s, int first, int last) {
+  for (int i = first; i <= last; i++)
+    if (qn_in(s, i)) QN_TRY(qn_check_type(s, i, QN_INDEX_TYPES));
+  return QN_OK;
+}
+
 /* Working memory for transforms of length n: a line, and the tables. */
 static double *take_line(qn_room *r, int64_t n, double **tables) {
   double *line = qn_room_take(r, 2 * (size_t)n, sizeof(double));
@@ -42,6 +49,7 @@ static qn_status plan_dft(qn_step *s) {
   int axis;
   double *tables;
   QN_TRY(check_signal(s));
+  QN_TRY(check_integers(s, 1, 2));
   const qn_tensor *x = qn_in(s, 0);
   if (s->opset >= 20) QN_TRY(qn_need_int(s, 2, -2, &given));
   QN_TRY(dft_axis(s, given, &axis));
@@ -107,6 +115,8 @@ static qn_status plan_stft(qn_step *s) {
     QN_TRY(qn_check_type(s, 2, QN_FLOATS));
     if (window->rank != 1) return qn_step_fail(s, QN_ERR_SHAPE, "the window has rank %d; 1 is expected", window->rank);
   }
+  QN_TRY(check_integers(s, 1, 1));
+  QN_TRY(check_integers(s, 3, 3));
   QN_TRY(qn_need_int(s, 1, 0, &step));
   QN_TRY(qn_need_int(s, 3, window ? window->count : x->dims[1], &n));
   QN_TRY(check_length(s, n));

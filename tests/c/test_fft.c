@@ -103,6 +103,11 @@ TEST(refusals) {
   add_input(QN_FLOAT, DIMS(2, 3, 2), x);
   add_scalar_int(0);
   CHECK(run_node() == QN_ERR_SHAPE);
+  const float length = 3;
+  begin_node("", "DFT", 17, 1);
+  add_input(QN_FLOAT, DIMS(2, 3, 2), x);
+  add_input(QN_FLOAT, 0, NULL, &length);
+  CHECK(run_node() == QN_ERR_TYPE);
   begin_node("", "STFT", 17, 1);
   add_input(QN_FLOAT, DIMS(1, 12, 1), x);
   add_scalar_int(0);

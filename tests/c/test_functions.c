@@ -174,6 +174,8 @@ TEST(refusals) {
   end_function(18);
   put_node(&graph, 1, "my", "A", "x,x,", "y,", NULL, 0, NULL);
   CHECK(load_and_run("y,") == QN_ERR_FORMAT && strstr(sentence(), "2 inputs"));
+  put_node(&graph, 1, "", "LeakyRelu", "x,", "y,", "alpha", 0, "slope");
+  CHECK(load_and_run("y,") == QN_ERR_FORMAT && strstr(sentence(), "in no function"));
   begin_function("A", "a,", "b,");
   put_node(&function, 7, "", "Nonsense", "a,", "b,", NULL, 0, NULL);
   end_function(18);
