@@ -128,6 +128,7 @@ static qn_status finish(qn_model *m) {
   QN_TRY(qn_pass_fold(m->graph, false));
   qn_ir_count_readers(c, m->graph);
   QN_TRY(qn_pass_target(m->graph));
+  qn_ir_count_readers(c, m->graph);
   QN_TRY(qn_pass_prepare(m->graph));
   return qn_frame_create(m->graph, &m->frame);
 }

@@ -2,24 +2,13 @@
 #include <math.h>
 #include <string.h>
 
-#include "graph/ir.h"
+#include "graph/fuse.h"
 #include "op/op_table.h"
 
-static bool is(const qn_ir_node *n, const char *name) { return !n->dead && !strcmp(n->op->name, name) && !n->op->domain[0]; }
-
-static const qn_tensor *float_constant(const qn_ir *g, const qn_ir_node *n, int i) {
-  if (i >= n->n_in || n->in[i] < 0) return NULL;
-  const qn_constant *k = g->values[n->in[i]].constant;
-  return k && k->value.kind == QN_KIND_TENSOR && k->value.tensor.dtype == QN_FLOAT && k->value.tensor.data ? &k->value.tensor : NULL;
-}
-
+static bool is(const qn_ir_node *n, const char *name) { return qn_node_is(n, name); }
+static const qn_tensor *float_constant(const qn_ir *g, const qn_ir_node *n, int i) { return qn_float_constant(g, n, i); }
 /* The node that makes input i and whose result nobody else reads. */
-static qn_ir_node *only_producer(qn_ir *g, const qn_ir_node *n, int i) {
-  if (i >= n->n_in || n->in[i] < 0) return NULL;
-  const qn_ir_value *v = &g->values[n->in[i]];
-  return v->producer >= 0 && v->uses == 1 && !v->constant ? &g->nodes[v->producer] : NULL;
-}
-
+static qn_ir_node *only_producer(qn_ir *g, const qn_ir_node *n, int i) { return i < n->n_in ? qn_producer(g, n->in[i], 1) : NULL; }
 
 /* `n` gives up: its producer `p` makes its output. */
 static void take_over(qn_ir *g, qn_ir_node *p, qn_ir_node *n) {
@@ -40,13 +29,11 @@ static qn_status new_constant(qn_ir *g, int rank, const int64_t *dims, int *id, 
   return QN_OK;
 }
 
-static bool unclamped(const qn_ir_node *n) { return n->clamp_min == -INFINITY && n->clamp_max == INFINITY; }
-
 /* Output channels of the convolution's weights; 0 when they are not constant. */
 static int64_t channels_of(const qn_ir *g, const qn_ir_node *conv) {
   const qn_tensor *w = float_constant(g, conv, 1);
   bool plain_bias = conv->n_in < 3 || conv->in[2] < 0 || float_constant(g, conv, 2);
-  return w && w->rank >= 3 && plain_bias && unclamped(conv) ? w->dims[0] : 0;
+  return w && w->rank >= 3 && plain_bias && qn_unclamped(conv) ? w->dims[0] : 0;
 }
 
 /* y = conv(x) * scale + shift, per output channel, into new weights and bias. Either pointer may be NULL. */
@@ -137,10 +124,10 @@ static qn_status fuse_scale(qn_ir *g, qn_ir_node *n) {
 }
 
 /* Relu and Clip with constant bounds into an operator that clamps its output. */
-static qn_status fuse_clamp(qn_ir *g, qn_ir_node *n) {
+qn_status qn_fuse_clamp(qn_ir *g, qn_ir_node *n) {
   bool relu = is(n, "Relu"), clip = is(n, "Clip");
   qn_ir_node *p = relu || clip ? only_producer(g, n, 0) : NULL;
-  if (!p || p->dead || !(p->op->flags & QN_CLAMPS) || p->n_out != 1) return QN_OK;
+  if (!p || !(p->op->flags & QN_CLAMPS) || p->n_out != 1 || qn_node_attr(p, "gate")) return QN_OK;
   float lo = 0, hi = INFINITY;
   if (clip && n->opset < 11) {
     lo = float_attr(n, "min", -INFINITY);
@@ -165,7 +152,7 @@ static qn_status fuse_bias(qn_ir *g, qn_ir_node *n) {
   int side = float_constant(g, n, 1) ? 1 : 0;
   const qn_tensor *k = float_constant(g, n, side);
   qn_ir_node *p = only_producer(g, n, 1 - side);
-  if (!k || !p || !is(p, "MatMul") || !unclamped(p)) return QN_OK;
+  if (!k || !p || !is(p, "MatMul") || !qn_unclamped(p)) return QN_OK;
   const qn_tensor *w = float_constant(g, p, 1);
   if (!w || w->rank != 2 || k->count != w->dims[1] || k->rank < 1 || k->rank > 2 || k->dims[k->rank - 1] != k->count) return QN_OK;
   const qn_op *fused = qn_op_find("quern", "MatMulBias", 1);
@@ -207,7 +194,7 @@ static void skip_identity(qn_ir *g, qn_ir_node *n) {
 typedef qn_status (*rule)(qn_ir *, qn_ir_node *);
 
 qn_status qn_pass_fuse(qn_ir *g) {
-  static const rule rules[] = {fuse_batch_norm, fuse_scale, fuse_bias, fuse_clamp};
+  static const rule rules[] = {fuse_batch_norm, fuse_scale, fuse_bias, qn_fuse_clamp};
   for (int i = 0; i < g->n_nodes; i++) {
     skip_identity(g, &g->nodes[i]);
     for (int b = 0; b < g->nodes[i].n_bodies; b++) QN_TRY(qn_pass_fuse(g->nodes[i].bodies[b]));

@@ -285,7 +285,7 @@ static qn_status choose_forms(work *w, const qn_ir_node *node, qn_step *s, bool 
     int id = node->in[i];
     io->in[i] = NULL;
     if (id < 0) continue;
-    bool want = last && (mode == QN_LAYOUT_ELEMENTWISE || (mode == QN_LAYOUT_FOLLOW && rank_of(w, id) == rank) || i == 0);
+    bool want = last && (mode == QN_LAYOUT_ELEMENTWISE || (mode == QN_LAYOUT_FOLLOW && rank_of(w, id) == rank) || i == 0 || (i == 3 && (node->op->flags & QN_RESIDUAL)));
     if (want) {
       QN_TRY(get_last(w, id, rank, &io->in[i]));
       if (!io->in[i]) return choose_forms(w, node, s, false, io);
@@ -355,8 +355,9 @@ static qn_status evaluate_now(work *w, qn_step *s, ports *io, bool *done) {
 }
 
 static bool can_replace(const work *w, const qn_step *s, const ports *io, int i) {
-  if (!(s->op->flags & QN_INPLACE) || i >= s->n_in || !io->in[i] || !s->out[0]) return false;
+  if (!(s->op->flags & (i == 3 ? QN_RESIDUAL : QN_INPLACE)) || i >= s->n_in || !io->in[i] || !s->out[0]) return false;
   const qn_plan_value *in = io->in[i];
+  if (i == 3 && io->in[0]->storage == in->storage) return false;
   const qn_tensor *a = &in->value.tensor, *b = &s->out[0]->tensor;
   return in->storage && in->storage->in_arena && in->storage->last_use == w->node && in->value.kind == QN_KIND_TENSOR &&
          qn_dtype_of(a->dtype)->bits == qn_dtype_of(b->dtype)->bits && qn_tensor_same_shape(a, b);
@@ -369,7 +370,9 @@ static qn_status place_outputs(work *w, qn_step *s, ports *io, const qn_ir_node 
     if (!out || io->view_of[i] >= 0) continue;
     int last_use = node->out[i] >= 0 ? g->values[node->out[i]].last_use : w->node;
     if (last_use < w->node) last_use = w->node;
-    int from = i == 0 && can_replace(w, s, io, 0) ? 0 : i == 0 && can_replace(w, s, io, 1) ? 1 : -1;
+    int from = -1;
+    for (int k = 3; i == 0 && k >= 0; k--)
+      if (k != 2 && can_replace(w, s, io, k)) from = k;
     if (from >= 0) {
       out->storage = io->in[from]->storage;
       out->storage->last_use = last_use;

@@ -1,8 +1,6 @@
 /* im2col by blocks of output points, in rows of [tap, channel]: both storage orders differ in strides only. */
 #include "kernel/conv.h"
 
-#include "kernel/depthwise.h"
-
 #include <math.h>
 #include <string.h>
 
@@ -116,10 +114,6 @@ void qn_conv_f32(const qn_conv *c, const float *x, const float *packed, const fl
   float *rows = scratch;
   float *sums = (float *)((uint8_t *)scratch + qn_align_up((size_t)(block * depth) * sizeof(float)));
   qn_tap *taps = (qn_tap *)(void *)((uint8_t *)sums + qn_align_up((size_t)(block * group_maps) * sizeof(float)));
-  if (is_depthwise(c) && qn_depthwise_takes(&c->window)) {
-    qn_depthwise_f32(c, x, packed, bias, y);
-    return;
-  }
   if (is_depthwise(c)) {
     depthwise_f32(c, x, packed, bias, y, taps);
     return;

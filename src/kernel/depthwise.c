@@ -1,98 +1,152 @@
 #include "kernel/depthwise.h"
 
 #include "kernel/simd.h"
+#include "kernel/tile.h"
 
-bool qn_depthwise_takes(const qn_window *w) {
-  return w->rank == 2 && (w->kernel[1] == 3 || w->kernel[1] == 5) && (w->stride[1] == 1 || w->stride[1] == 2) && w->dilation[1] == 1;
-}
-
-/* The taps of one output row: rows of the input that exist. */
+/* The part of one output row that does not depend on the column: rows of the input that exist, with their taps. */
 typedef struct row_taps {
-  const float *x, *weights; /* first row and its taps */
-  int64_t rows, x_stride, weight_stride;
+  const float *line, *weights; /* first row and its taps */
+  const float *bias, *zeros;
+  int64_t rows, x_stride, weight_stride, channels, width;
 } row_taps;
 
-/* One output point, columns [first, last) of the kernel. x: at column 0 of the kernel, maybe before the row's begin. */
-static void point(const row_taps *r, int64_t first, int64_t last, int64_t channels, const float *bias, float min, float max, float *y) {
-  int64_t i = 0;
-  for (; i + 4 <= channels; i += 4) {
-    qn_f32x4 sum = bias ? qn_load4(bias + i) : qn_splat4(0);
-    for (int64_t k = 0; k < r->rows; k++)
-      for (int64_t t = first; t < last; t++)
-        sum = qn_madd4(qn_load4(r->x + k * r->x_stride + t * channels + i), qn_load4(r->weights + k * r->weight_stride + t * channels + i), sum);
-    qn_store4(y + i, qn_min4(qn_max4(sum, qn_splat4(min)), qn_splat4(max)));
+static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+#define EIGHT(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+
+/* One output point; any kernel. Eight vectors of channels at a time hide the latency of the sums. */
+static void point(const row_taps *r, const qn_plane *p, int64_t left, int64_t row, const qn_tile_out *o) {
+  int64_t step = p->dilation_x, first = left >= 0 ? 0 : least((-left + step - 1) / step, p->kernel_width), last = first, i = 0, channels = r->channels;
+  while (last < p->kernel_width && left + last * step < p->width) last++;
+#define SUM(v) qn_f32x4 s##v = qn_load4(r->bias + i + 4 * v);
+#define ADD(v) s##v = qn_madd4(qn_load4(x + 4 * v), qn_load4(w + 4 * v), s##v);
+#define PUT(v) qn_tile_put(o, s##v, row, i + 4 * v);
+#define TAPS(EACH)                                                                        \
+  for (int64_t k = 0; k < r->rows; k++) {                                                 \
+    const float *x = r->line + k * r->x_stride + (left + first * step) * channels + i;    \
+    const float *w = r->weights + k * r->weight_stride + first * channels + i;            \
+    for (int64_t t = first; t < last; t++, x += step * channels, w += channels) {         \
+      EACH(ADD)                                                                           \
+    }                                                                                     \
   }
-  for (; i < channels; i++) {
-    float sum = bias ? bias[i] : 0;
-    for (int64_t k = 0; k < r->rows; k++)
-      for (int64_t t = first; t < last; t++) sum += r->x[k * r->x_stride + t * channels + i] * r->weights[k * r->weight_stride + t * channels + i];
-    y[i] = qn_clampf(sum, min, max);
+#define ONE(X) X(0)
+  for (; i + 32 <= channels; i += 32) {
+    EIGHT(SUM)
+    TAPS(EIGHT)
+    EIGHT(PUT)
+  }
+  for (; i < channels; i += 4) {
+    ONE(SUM)
+    TAPS(ONE)
+    ONE(PUT)
   }
 }
 
-/* Four output points of which all taps exist. */
-#define FOUR(name, TAPS, STRIDE)                                                                                                   \
-  static void name(const row_taps *r, int64_t channels, const float *bias, float min, float max, float *y) {                       \
-    enum { COLUMNS = 3 * STRIDE + TAPS };                                                                                          \
-    qn_f32x4 low = qn_splat4(min), high = qn_splat4(max);                                                                          \
-    for (int64_t i = 0; i + 4 <= channels; i += 4) {                                                                               \
-      qn_f32x4 s0 = bias ? qn_load4(bias + i) : qn_splat4(0), s1 = s0, s2 = s0, s3 = s0;                                           \
-      const float *x = r->x + i, *w = r->weights + i;                                                                              \
-      for (int64_t k = 0; k < r->rows; k++, x += r->x_stride, w += r->weight_stride) {                                             \
-        qn_f32x4 v[COLUMNS];                                                                                                       \
-        _Pragma("GCC unroll 16") for (int t = 0; t < COLUMNS; t++) v[t] = qn_load4(x + t * channels);                              \
-        _Pragma("GCC unroll 16") for (int t = 0; t < TAPS; t++) {                                                                  \
-          qn_f32x4 u = qn_load4(w + t * channels);                                                                                 \
-          s0 = qn_madd4(v[t], u, s0);                                                                                              \
-          s1 = qn_madd4(v[t + STRIDE], u, s1);                                                                                     \
-          s2 = qn_madd4(v[t + 2 * STRIDE], u, s2);                                                                                 \
-          s3 = qn_madd4(v[t + 3 * STRIDE], u, s3);                                                                                 \
-        }                                                                                                                          \
-      }                                                                                                                            \
-      qn_store4(y + i, qn_min4(qn_max4(s0, low), high));                                                                           \
-      qn_store4(y + channels + i, qn_min4(qn_max4(s1, low), high));                                                                \
-      qn_store4(y + 2 * channels + i, qn_min4(qn_max4(s2, low), high));                                                            \
-      qn_store4(y + 3 * channels + i, qn_min4(qn_max4(s3, low), high));                                                            \
-    }                                                                                                                              \
+/* Four output points of a row at once, channels [i, channels): each column of the input is read once for all the taps that fall
+ * on it. FOUR_AT: the input's row k at column t; NEXT: to the next row. */
+#define FOUR_SUMS(TAPS, STRIDE, FOUR_AT, NEXT)                                                      \
+  for (size_t k = 0; k < rows; k++, w += weight_stride, NEXT) {                                     \
+    qn_f32x4 u[TAPS];                                                                               \
+    _Pragma("GCC unroll 16") for (size_t t = 0; t < TAPS; t++) u[t] = qn_load4(w + t * channels);   \
+    _Pragma("GCC unroll 16") for (size_t t = 0; t < COLUMNS; t++) {                                 \
+      qn_f32x4 v = qn_load4(FOUR_AT);                                                               \
+      if (t < TAPS) s0 = qn_madd4(v, u[t], s0);                                                     \
+      if (t - STRIDE < TAPS) s1 = qn_madd4(v, u[t - STRIDE], s1);                                   \
+      if (t - 2 * STRIDE < TAPS) s2 = qn_madd4(v, u[t - 2 * STRIDE], s2);                           \
+      if (t - 3 * STRIDE < TAPS) s3 = qn_madd4(v, u[t - 3 * STRIDE], s3);                           \
+    }                                                                                               \
+  }
+#define EACH_SUM(X) X(s0) X(s1) X(s2) X(s3)
+#define CLAMP(s) s = qn_min4(qn_max4(s, min), max);
+#define GATE(s) s = qn_activate4(&o->activation, s);
+/* name_inside: all columns exist and all four points are wanted. name_edge: columns beyond the picture are zeros. */
+#define FOUR(name, TAPS, STRIDE)                                                                                                \
+  QN_NOINLINE static void name##_edge(const row_taps *r, int64_t left, int64_t row, int64_t count, size_t i, const qn_tile_out *o) { \
+    enum { COLUMNS = 3 * STRIDE + TAPS };                                                                                       \
+    const size_t channels = (size_t)r->channels, rows = (size_t)r->rows, weight_stride = (size_t)r->weight_stride; \
+    const float *column[COLUMNS];                                                                                               \
+    size_t step[COLUMNS];                                                                                                       \
+    for (int64_t t = 0; t < COLUMNS; t++) {                                                                                     \
+      bool there = left + t >= 0 && left + t < r->width;                                                                        \
+      column[t] = there ? r->line + (left + t) * r->channels : r->zeros;                                                        \
+      step[t] = there ? (size_t)r->x_stride : 0;                                                                                \
+    }                                                                                                                           \
+    for (; i < channels; i += 4) {                                                                                              \
+      qn_f32x4 s0 = qn_load4(r->bias + i), s1 = s0, s2 = s0, s3 = s0;                                                           \
+      const float *w = r->weights + i;                                                                                          \
+      FOUR_SUMS(TAPS, STRIDE, column[t] + k * step[t] + i, (void)0)                                                                      \
+      qn_tile_put(o, s0, row, (int64_t)i);                                                                                      \
+      if (count > 1) qn_tile_put(o, s1, row + 1, (int64_t)i);                                                                   \
+      if (count > 2) qn_tile_put(o, s2, row + 2, (int64_t)i);                                                                   \
+      if (count > 3) qn_tile_put(o, s3, row + 3, (int64_t)i);                                                                   \
+    }                                                                                                                           \
+  }                                                                                                                             \
+  QN_NOINLINE static void name(const row_taps *r, int64_t left, int64_t row, int64_t count, const qn_tile_out *o) {             \
+    enum { COLUMNS = 3 * STRIDE + TAPS };                                                                                       \
+    const size_t channels = (size_t)r->channels, rows = (size_t)r->rows, x_stride = (size_t)r->x_stride;                        \
+    const size_t weight_stride = (size_t)r->weight_stride;                                                                      \
+    size_t i = 0;                                                                                                               \
+    if (left >= 0 && left + COLUMNS <= r->width && count == 4) {                                                                \
+      const float *line = r->line + left * r->channels, *residual = o->residual ? o->residual + row * o->residual_stride : NULL; \
+      const size_t residual_stride = (size_t)o->residual_stride;                                                                \
+      const qn_f32x4 min = qn_splat4(o->activation.min), max = qn_splat4(o->activation.max);                                    \
+      float *y = o->y + row * o->stride;                                                                                        \
+      for (; i + 4 <= channels && (!residual || qn_tile_whole(o, (int64_t)i, 4)); i += 4) {                                     \
+        qn_f32x4 s0 = qn_load4(r->bias + i), s1 = s0, s2 = s0, s3 = s0;                                                         \
+        const float *w = r->weights + i, *x = line + i;                                                                         \
+        FOUR_SUMS(TAPS, STRIDE, x + t * channels, x += x_stride)                                                                              \
+        if (residual && (int64_t)i < o->residual_columns) {                                                                     \
+          s0 = qn_add(s0, qn_load4(residual + i));                                                                              \
+          s1 = qn_add(s1, qn_load4(residual + residual_stride + i));                                                            \
+          s2 = qn_add(s2, qn_load4(residual + 2 * residual_stride + i));                                                        \
+          s3 = qn_add(s3, qn_load4(residual + 3 * residual_stride + i));                                                        \
+        }                                                                                                                       \
+        if (o->activation.gated) {                                                                                              \
+          EACH_SUM(GATE)                                                                                                        \
+        } else {                                                                                                                \
+          EACH_SUM(CLAMP)                                                                                                       \
+        }                                                                                                                       \
+        qn_store4(y + i, s0);                                                                                                   \
+        qn_store4(y + channels + i, s1);                                                                                        \
+        qn_store4(y + 2 * channels + i, s2);                                                                                    \
+        qn_store4(y + 3 * channels + i, s3);                                                                                    \
+      }                                                                                                                         \
+    }                                                                                                                           \
+    if (i < channels) name##_edge(r, left, row, count, i, o);                                                                   \
   }
 FOUR(four_3_1, 3, 1)
 FOUR(four_3_2, 3, 2)
 FOUR(four_5_1, 5, 1)
 FOUR(four_5_2, 5, 2)
 
-typedef void (*four)(const row_taps *, int64_t, const float *, float, float, float *);
+typedef void (*four)(const row_taps *, int64_t, int64_t, int64_t, const qn_tile_out *);
 
-void qn_depthwise_f32(const qn_conv *c, const float *x, const float *weights, const float *bias, float *y) {
-  const qn_window *w = &c->window;
-  int64_t channels = c->maps, height = w->in[0], width = w->in[1], taps = w->kernel[1], stride = w->stride[1];
-  four block = taps == 3 ? (stride == 1 ? four_3_1 : four_3_2) : stride == 1 ? four_5_1 : four_5_2;
-  bool blocks = channels % 4 == 0;
-  for (int64_t n = 0; n < c->batch; n++) {
+static four block_of(const qn_plane *p) {
+  if (p->dilation_x != 1 || p->stride_x > 2) return NULL;
+  if (p->kernel_width == 3) return p->stride_x == 1 ? four_3_1 : four_3_2;
+  if (p->kernel_width == 5) return p->stride_x == 1 ? four_5_1 : four_5_2;
+  return NULL;
+}
+
+void qn_depthwise_f32(const qn_conv *c, const float *x, const float *weights, const float *bias, const qn_conv_tail *tail, float *y, const float *zeros) {
+  qn_plane p = qn_plane_of(&c->window);
+  int64_t channels = c->maps;
+  four block = block_of(&p);
+  qn_tile_out o = {.y = y, .columns = channels, .stride = channels, .residual = tail->residual, .residual_columns = tail->residual_channels,
+                   .residual_stride = tail->residual_channels, .activation = tail->activation};
+  for (int64_t n = 0, row = 0; n < c->batch; n++) {
     const float *picture = x + n * c->x.batch;
-    float *out = y + n * c->y.batch;
-    for (int64_t oy = 0; oy < w->out[0]; oy++) {
-      int64_t top = oy * w->stride[0] - w->pad[0], first = 0, rows = w->kernel[0];
-      while (first < rows && top + first * w->dilation[0] < 0) first++;
-      while (rows > first && top + (rows - 1) * w->dilation[0] >= height) rows--;
-      row_taps r = {.weights = weights + first * taps * channels, .rows = rows - first, .x_stride = w->dilation[0] * width * channels,
-                    .weight_stride = taps * channels};
-      const float *line = r.rows ? picture + (top + first * w->dilation[0]) * width * channels : picture;
-      for (int64_t ox = 0; ox < w->out[1];) {
-        int64_t left = ox * stride - w->pad[1];
-        if (blocks && left >= 0 && ox + 4 <= w->out[1] && left + 3 * stride + taps <= width) {
-          r.x = line + left * channels;
-          block(&r, channels, bias, c->min, c->max, out + ox * channels);
-          ox += 4;
-          continue;
-        }
-        int64_t begin = left < 0 ? -left : 0, end = width - left < taps ? width - left : taps;
-        if (begin > taps) begin = taps;
-        if (end < begin) end = begin;
-        r.x = line + left * channels;
-        point(&r, begin, end, channels, bias, c->min, c->max, out + ox * channels);
-        ox++;
-      }
-      out += w->out[1] * channels;
+    for (int64_t oy = 0; oy < p.out_height; oy++, row += p.out_width) {
+      int64_t top = oy * p.stride_y - p.pad_y, first = 0, rows = p.kernel_height;
+      while (first < rows && top + first * p.dilation_y < 0) first++;
+      while (rows > first && top + (rows - 1) * p.dilation_y >= p.height) rows--;
+      row_taps r = {.line = rows > first ? picture + (top + first * p.dilation_y) * p.width * channels : picture, .bias = bias, .zeros = zeros,
+                    .weights = weights + first * p.kernel_width * channels, .rows = rows - first, .x_stride = p.dilation_y * p.width * channels,
+                    .weight_stride = p.kernel_width * channels, .channels = channels, .width = p.width};
+      if (block)
+        for (int64_t ox = 0; ox < p.out_width; ox += 4) block(&r, ox * p.stride_x - p.pad_x, row + ox, least(p.out_width - ox, 4), &o);
+      else
+        for (int64_t ox = 0; ox < p.out_width; ox++) point(&r, &p, ox * p.stride_x - p.pad_x, row + ox, &o);
     }
   }
 }

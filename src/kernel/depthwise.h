@@ -1,13 +1,11 @@
-/* Depthwise convolution of channels-last pictures in float32, four output points of a row at a time: each column of the input
- * is read once for all the taps that fall on it. */
+/* Depthwise convolution of channels-last pictures in float32. */
 #ifndef QN_KERNEL_DEPTHWISE_H
 #define QN_KERNEL_DEPTHWISE_H
 
-#include "kernel/conv.h"
+#include "kernel/conv_nhwc.h"
 
-/* Two spatial dimensions, 3 or 5 taps wide, stride 1 or 2 along a row, no dilation along a row. */
-bool qn_depthwise_takes(const qn_window *w);
-/* weights: [taps, channels]; bias: [channels] or NULL; x and y are channels-last. */
-void qn_depthwise_f32(const qn_conv *c, const float *x, const float *weights, const float *bias, float *y);
+/* One or two spatial dimensions. weights: [taps, channels]; bias: [channels]; zeros: [channels] of 0; x and y are channels-last.
+ * All may be read up to QN_SLACK behind their end. */
+void qn_depthwise_f32(const qn_conv *c, const float *x, const float *weights, const float *bias, const qn_conv_tail *tail, float *y, const float *zeros);
 
 #endif

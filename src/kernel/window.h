@@ -32,4 +32,21 @@ static inline qn_planes qn_planes_of(bool channels_last, int64_t channels, int64
   return channels_last ? (qn_planes){channels * points, 1, channels} : (qn_planes){channels * points, points, 1};
 }
 
+/* A window over one or two dimensions as one over a picture; one dimension is a picture's width. */
+typedef struct qn_plane {
+  int64_t height, width, out_height, out_width, kernel_height, kernel_width, stride_y, stride_x, dilation_y, dilation_x, pad_y, pad_x;
+} qn_plane;
+static inline qn_plane qn_plane_of(const qn_window *w) {
+  int x = w->rank - 1;
+  qn_plane p = {1, w->in[x], 1, w->out[x], 1, w->kernel[x], 1, w->stride[x], 1, w->dilation[x], 0, w->pad[x]};
+  if (x == 0) return p;
+  p.height = w->in[0];
+  p.out_height = w->out[0];
+  p.kernel_height = w->kernel[0];
+  p.stride_y = w->stride[0];
+  p.dilation_y = w->dilation[0];
+  p.pad_y = w->pad[0];
+  return p;
+}
+
 #endif

@@ -22,7 +22,8 @@ enum { /* qn_op.flags */
   QN_INPLACE = 8,             /* output 0 may be written over input 0 or 1 when type and shape are equal (element i depends on element i only) */
   QN_NONDETERMINISTIC = 16,   /* never folded or merged: random numbers */
   QN_CLAMPS = 32,             /* applies s->clamp_min/max to output 0, so Relu and Clip can be folded into it */
-  QN_CONTROL = 64             /* runs subgraphs: If, Loop, Scan, SequenceMap */
+  QN_CONTROL = 64,            /* runs subgraphs: If, Loop, Scan, SequenceMap */
+  QN_RESIDUAL = 128           /* input 3 is added to output 0 before it is stored, in its layout and where it fits in its place */
 };
 
 typedef struct qn_op {

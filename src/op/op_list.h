@@ -170,9 +170,7 @@ QN_OP(cast_like)
 QN_OP(quantize_linear)
 QN_OP(dequantize_linear)
 QN_OP(dynamic_quantize_linear)
-#ifndef QN_NO_XNN
-QN_OP(xnn_conv)
-#endif
+QN_OP(packed_conv)
 QN_OP(batch_norm)
 QN_OP(resize)
 QN_OP(upsample)

@@ -1,0 +1,54 @@
+/* The innermost part of convolutions: rows of numbers, found by pointers, times packed panels of weights, in tiles that fill
+ * the registers. */
+#ifndef QN_KERNEL_TILE_H
+#define QN_KERNEL_TILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel/activation.h"
+
+#define QN_TILE_ROWS 4
+#define QN_TILE_PANEL 8
+
+/* Packed weights of `columns` columns and `depth` rows, a multiple of 4 columns; SIZE_MAX elements on overflow. */
+size_t qn_tile_packed_count(int64_t depth, int64_t columns);
+/* weight[column·column_stride + tap·tap_stride + i·inner_stride] → panels of 8 columns (the last one of 4 where that is enough), in
+ * each the bias (NULL: zeros), then depth rows in the order [tap, i]. */
+void qn_tile_pack(int64_t columns, int64_t taps, int64_t inner, const float *weight, int64_t column_stride, int64_t tap_stride,
+                  int64_t inner_stride, const float *bias, float *packed);
+
+typedef struct qn_tiles {
+  int64_t rows;               /* the last tile may be short: its row pointers beyond are valid addresses all the same */
+  const float **row;          /* [tiles][QN_TILE_ROWS] */
+  const uint8_t *gathered;    /* [tiles]: the tile's rows are `depth` consecutive floats; else `runs` runs */
+  const size_t *offset;       /* [runs] from the row's pointer, in floats */
+  size_t runs, length;        /* runs · length == depth */
+  size_t depth;
+} qn_tiles;
+
+typedef struct qn_tile_out {
+  float *y;                   /* [rows, stride], this many columns of each */
+  int64_t columns, stride;
+  const float *residual;      /* NULL, or [rows, residual_stride], residual_columns of each: added before the activation */
+  int64_t residual_columns, residual_stride;
+  qn_activation activation;
+} qn_tile_out;
+
+/* Stores four sums of a row, those past the last column left out. */
+void qn_tile_put_part(const qn_tile_out *o, qn_f32x4 sum, int64_t row, int64_t column);
+static inline bool qn_tile_whole(const qn_tile_out *o, int64_t column, int64_t width) {
+  return column + width <= o->columns && (!o->residual || column >= o->residual_columns || column + width <= o->residual_columns);
+}
+static inline void qn_tile_put(const qn_tile_out *o, qn_f32x4 sum, int64_t row, int64_t column) {
+  if (!qn_tile_whole(o, column, 4)) {
+    qn_tile_put_part(o, sum, row, column);
+    return;
+  }
+  if (o->residual && column < o->residual_columns) sum = qn_add(sum, qn_load4(o->residual + row * o->residual_stride + column));
+  qn_store4(o->y + row * o->stride + column, qn_activate4(&o->activation, sum));
+}
+
+void qn_tile_run(const qn_tiles *tiles, const float *packed, const qn_tile_out *out);
+
+#endif

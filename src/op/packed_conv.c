@@ -1,0 +1,185 @@
+/* Conv in float32 with constant weights and one or two spatial dimensions, channels-last, and what follows it: the sum with
+ * another tensor of its rank (input 3) and an activation. graph/pass_conv.c puts it in place and has checked the weights. */
+#include <math.h>
+#include <string.h>
+
+#include "kernel/binary.h"
+#include "kernel/copy.h"
+#include "kernel/depthwise.h"
+#include "op/conv_shape.h"
+#include "op/scratch.h"
+
+typedef struct conv_kept {
+  qn_tensor weights;   /* dtype and dims; the data is packed */
+  float *packed;
+  const float *bias;   /* depthwise: behind the weights */
+} conv_kept;
+
+typedef struct conv_state {
+  qn_conv geometry;
+  qn_activation activation;
+  bool apart;               /* the sum broadcasts: it is a step of its own */
+  int64_t residual_rank, sum_dims[QN_MAX_RANK], padded_dims[QN_MAX_RANK];
+} conv_state;
+
+static bool is_depthwise(const qn_tensor *w, int64_t groups) { return w->dims[1] == 1 && groups == w->dims[0] && groups > 1; }
+
+static qn_status prepare(qn_step *s) {
+  const qn_tensor *w = qn_const(s, 1), *b = qn_const(s, 2);
+  int64_t groups = qn_attr_int(s, "group", 1), maps = w->dims[0], each = w->dims[1], taps = w->count / (maps * each);
+  QN_TRY(qn_keep(s, sizeof(conv_kept)));
+  conv_kept *kept = s->kept;
+  kept->weights = *w;
+  kept->weights.data = NULL;
+  const float *from = w->data;
+  bool depthwise = is_depthwise(w, groups);
+  size_t count = depthwise ? (size_t)(maps * (taps + 1)) : qn_conv_nhwc_packed_count(groups, maps, each, taps);
+  kept->packed = count > SIZE_MAX / sizeof(float) ? NULL : qn_keep_block(s, count * sizeof(float));
+  if (!kept->packed) return qn_step_fail(s, QN_ERR_MEMORY, "no memory for the packed weights");
+  if (depthwise) {
+    for (int64_t t = 0; t < taps; t++)
+      for (int64_t m = 0; m < maps; m++) kept->packed[t * maps + m] = from[m * taps + t];
+    if (b) memcpy(kept->packed + taps * maps, b->data, (size_t)maps * sizeof(float));
+    kept->bias = kept->packed + taps * maps;
+  } else {
+    qn_conv_nhwc_pack(groups, maps, each, taps, from, b ? b->data : NULL, kept->packed);
+  }
+  qn_release_const(s, 1);
+  if (b) qn_release_const(s, 2);
+  return QN_OK;
+}
+
+static qn_activation activation_of(const qn_step *s) {
+  const qn_attr *gate = qn_attr_find(s, "gate", QN_ATTR_FLOATS);
+  if (!gate || gate->count != 6) return (qn_activation){.min = s->clamp_min, .max = s->clamp_max};
+  const float *g = gate->floats;
+  return (qn_activation){.gated = true, .alpha = g[0], .beta = g[1], .min = g[2], .max = g[3], .scale = g[4], .shift = g[5]};
+}
+
+/* Channels of the residual that the pass left out because they are zeros. */
+static int64_t residual_zeros(const qn_step *s) { return qn_attr_int(s, "residual_zeros", 0); }
+
+/* Whether the sum can be done while storing: all of the output has its number, or the first channels of it have. */
+static qn_status plan_residual(qn_step *s, conv_state *state, int64_t *dims) {
+  const qn_tensor *x = qn_in(s, 0), *t = qn_in(s, 3);
+  int rank = x->rank;
+  if (t->dtype != QN_FLOAT || t->rank != rank)
+    return qn_step_fail(s, QN_ERR_SHAPE, "what is added to the result has rank %d; %d is expected", t->rank, rank);
+  memcpy(state->padded_dims, t->dims, sizeof state->padded_dims);
+  if (__builtin_add_overflow(t->dims[rank - 1], residual_zeros(s), &state->padded_dims[rank - 1]))
+    return qn_step_fail(s, QN_ERR_SHAPE, "the padded channels are too many");
+  for (int d = 0; d < rank; d++) state->apart = state->apart || state->padded_dims[d] != dims[d];
+  if (!state->apart) return QN_OK;
+  for (int d = 0; d < rank; d++) {
+    int64_t a = dims[d], b = state->padded_dims[d];
+    char one[QN_SHAPE_TEXT], other[QN_SHAPE_TEXT];
+    if (a != b && a != 1 && b != 1)
+      return qn_step_fail(s, QN_ERR_SHAPE, "the result of shape %s and what is added, of shape %s, do not broadcast (channels last)", qn_shape_text(one, rank, dims),
+                          qn_shape_text(other, rank, state->padded_dims));
+    state->sum_dims[d] = dims[d];
+    dims[d] = a == 1 ? b : a;
+  }
+  return QN_OK;
+}
+
+typedef struct rooms {
+  void *work;
+  float *zeros, *sums, *padded;
+} rooms;
+
+static qn_status lay_out(qn_step *s, const conv_state *state, qn_room *r, rooms *m) {
+  const qn_conv *c = &state->geometry;
+  const conv_kept *kept = s->kept;
+  if (kept->bias) {
+    m->zeros = qn_room_take(r, (size_t)c->channels + QN_SLACK / sizeof(float), sizeof(float));
+  } else {
+    size_t room = qn_conv_nhwc_room(c);
+    if (room == SIZE_MAX) return qn_step_fail(s, QN_ERR_MEMORY, "the working memory would not fit the address space");
+    m->work = qn_room_take(r, room, 1);
+  }
+  if (!state->apart) return QN_OK;
+  size_t sums = 1, padded = 1;
+  for (int d = 0; d < qn_in(s, 0)->rank; d++)
+    if (!qn_size_mul(sums, (size_t)state->sum_dims[d], &sums) || !qn_size_mul(padded, (size_t)state->padded_dims[d], &padded))
+      return qn_step_fail(s, QN_ERR_MEMORY, "the working memory would not fit the address space");
+  m->sums = qn_room_take(r, sums, sizeof(float));
+  m->padded = qn_room_take(r, residual_zeros(s) ? padded : 0, sizeof(float));
+  return QN_OK;
+}
+
+static qn_status plan(qn_step *s) {
+  QN_TRY(qn_check_type(s, 0, QN_TYPE_BIT(QN_FLOAT)));
+  const conv_kept *kept = s->kept;
+  const qn_tensor *x = qn_in(s, 0);
+  int64_t dims[QN_MAX_RANK];
+  QN_TRY(qn_state(s, sizeof(conv_state)));
+  conv_state *state = s->state;
+  QN_TRY(qn_conv_geometry(s, &kept->weights, &state->geometry, dims));
+  if (!s->channels_last) return qn_step_fail(s, QN_ERR_STATE, "the input is not channels-last");
+  state->activation = activation_of(s);
+  if (qn_in(s, 3)) QN_TRY(plan_residual(s, state, dims));
+  QN_TRY(qn_out_shape(s, 0, QN_FLOAT, x->rank, dims));
+  qn_room r = {0};
+  rooms m;
+  QN_TRY(lay_out(s, state, &r, &m));
+  return qn_room_done(s, &r);
+}
+
+static void convolve(const qn_step *s, const conv_state *state, const qn_conv_tail *tail, float *y, const rooms *m) {
+  const qn_conv *c = &state->geometry;
+  const conv_kept *kept = s->kept;
+  const float *x = qn_in(s, 0)->data;
+  if (!kept->bias) {
+    qn_conv_nhwc(c, x, kept->packed, tail, y, m->work);
+    return;
+  }
+  memset(m->zeros, 0, (size_t)c->channels * sizeof(float) + QN_SLACK);
+  qn_depthwise_f32(c, x, kept->packed, kept->bias, tail, y, m->zeros);
+}
+
+/* The sum with something that broadcasts: in steps, as the model has it. */
+static void add_apart(const qn_step *s, const conv_state *state, const rooms *m) {
+  const qn_tensor *t = qn_in(s, 3);
+  qn_tensor *y = qn_out(s, 0), sums = *y, other = *t;
+  int rank = y->rank;
+  memcpy(sums.dims, state->sum_dims, sizeof sums.dims);
+  sums.count = qn_product(sums.dims, rank);
+  sums.data = m->sums;
+  if (residual_zeros(s)) {
+    int64_t from = t->dims[rank - 1], to = state->padded_dims[rank - 1];
+    other.dims[rank - 1] = to;
+    other.count = qn_product(other.dims, rank);
+    other.data = m->padded;
+    memset(m->padded, 0, (size_t)other.count * sizeof(float));
+    for (int64_t i = 0; from && i < t->count / from; i++) memcpy(m->padded + i * to, (const float *)t->data + i * from, (size_t)from * sizeof(float));
+  }
+  (void)qn_binary_run(QN_ADD, QN_IN_F32, &sums, &other, y, -INFINITY, INFINITY);
+  float *v = y->data;
+  for (int64_t i = 0; i < y->count; i++) v[i] = qn_activate(&state->activation, v[i]);
+}
+
+static qn_status run(qn_step *s) {
+  const conv_state *state = s->state;
+  const qn_tensor *t = qn_in(s, 3);
+  qn_tensor *y = qn_out(s, 0);
+  if (y->count == 0) return QN_OK;
+  qn_room r = {.base = s->scratch};
+  rooms m = {0};
+  QN_TRY(lay_out(s, state, &r, &m));
+  qn_conv_tail tail = {.activation = state->activation};
+  if (state->apart) {
+    tail.activation = (qn_activation){.min = -INFINITY, .max = INFINITY};
+    convolve(s, state, &tail, m.sums, &m);
+    add_apart(s, state, &m);
+    return QN_OK;
+  }
+  if (t) {
+    tail.residual_channels = t->dims[t->rank - 1];
+    tail.residual = tail.residual_channels ? t->data : NULL;
+  }
+  convolve(s, state, &tail, y->data, &m);
+  return QN_OK;
+}
+
+const qn_op qn_op_packed_conv = {.domain = "quern", .name = "PackedConv", .since = 1, .min_in = 2, .max_in = 4, .min_out = 1, .max_out = 1,
+                                 .flags = QN_LAYOUT_CHANNELS_LAST | QN_CLAMPS | QN_RESIDUAL, .plan = plan, .run = run, .prepare = prepare};

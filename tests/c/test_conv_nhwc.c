@@ -1,0 +1,153 @@
+/* The channels-last convolutions, with what follows them, against the definition in double on random geometries. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "harness.h"
+#include "kernel/depthwise.h"
+
+static uint32_t seed = 11;
+static uint32_t next(void) { return (seed = seed * 1664525u + 1013904223u) >> 8; }
+static int64_t below(int64_t n) { return (int64_t)(next() % (uint32_t)n); }
+
+typedef struct both { /* the same numbers as float and double */
+  float *f;
+  double *d;
+} both;
+static both reals(int64_t n) {
+  both x = {qn_alloc((size_t)n * sizeof(float)), qn_alloc((size_t)n * sizeof(double))};
+  for (int64_t i = 0; i < n; i++) x.d[i] = x.f[i] = (float)next() / 8388608.0f - 1.0f;
+  return x;
+}
+static void drop(both x) { qn_free(x.f), qn_free(x.d); }
+
+static qn_conv random_conv(int rank, int kind) {
+  qn_conv c = {.window = {.rank = rank, .in_points = 1, .out_points = 1, .taps = 1}, .batch = 1 + below(2), .groups = 1, .min = -INFINITY, .max = INFINITY};
+  qn_window *w = &c.window;
+  for (int d = 0; d < rank; d++) {
+    w->kernel[d] = kind == 1 ? 1 : 1 + below(5);
+    w->stride[d] = 1 + below(2);
+    w->dilation[d] = below(4) ? 1 : 2;
+    w->pad[d] = kind == 1 ? 0 : below(4);
+    w->pad_end[d] = kind == 1 ? 0 : below(4);
+    int64_t reach = (w->kernel[d] - 1) * w->dilation[d] + 1, room = reach - w->pad[d] - w->pad_end[d];
+    w->in[d] = (room > 1 ? room : 1) + below(12);
+    w->out[d] = (w->in[d] + w->pad[d] + w->pad_end[d] - reach) / w->stride[d] + 1;
+    w->in_points *= w->in[d];
+    w->out_points *= w->out[d];
+    w->taps *= w->kernel[d];
+  }
+  if (kind == 2) c.groups = 1 + below(3);
+  c.channels = c.groups * (1 + below(9));
+  c.maps = c.groups * (1 + below(27));
+  c.x = qn_planes_of(true, c.channels, w->in_points);
+  c.y = qn_planes_of(true, c.maps, w->out_points);
+  return c;
+}
+
+static double activate(const qn_activation *a, double s) {
+  double v = a->gated ? a->alpha * s + a->beta : s;
+  v = v < a->min ? a->min : v > a->max ? a->max : v;
+  return a->gated ? s * v * a->scale + a->shift : v;
+}
+
+static qn_activation random_activation(void) {
+  if (below(2)) return (qn_activation){.min = below(2) ? -0.5f : -INFINITY, .max = below(2) ? 0.75f : INFINITY};
+  return (qn_activation){.gated = true, .min = 0, .max = 6, .alpha = 1.5f, .beta = 3, .scale = 0.25f, .shift = -0.125f};
+}
+
+static void expect(const qn_conv *c, const both *x, const both *w, const both *bias, const both *residual, const qn_conv_tail *t, both *y) {
+  qn_tap *taps = qn_alloc((size_t)qn_conv_tap_room(&c->window) * sizeof(qn_tap));
+  qn_conv_ref(c, x->d, w->d, bias ? bias->d : NULL, y->d, taps);
+  qn_free(taps);
+  for (int64_t p = 0; p < c->batch * c->window.out_points; p++)
+    for (int64_t m = 0; m < c->maps; m++) {
+      double s = y->d[p * c->maps + m];
+      if (t->residual && m < t->residual_channels) s += residual->d[p * t->residual_channels + m];
+      y->d[p * c->maps + m] = activate(&t->activation, s);
+    }
+}
+
+static int differences(const both *y, int64_t n, double slack) {
+  int bad = 0;
+  for (int64_t i = 0; i < n; i++) bad += !(fabs(y->f[i] - y->d[i]) <= slack);
+  return bad;
+}
+
+static void one(int rank, int kind) {
+  qn_conv c = random_conv(rank, kind);
+  int64_t each = c.channels / c.groups, taps = c.window.taps, n_y = c.batch * c.y.batch;
+  bool with_bias = below(2);
+  both x = reals(c.batch * c.x.batch), w = reals(c.maps * each * taps), bias = reals(c.maps), y = reals(n_y), residual = reals(n_y);
+  qn_conv_tail tail = {.activation = random_activation()};
+  if (below(2)) tail.residual_channels = below(2) ? c.maps : 1 + below(c.maps);
+  tail.residual = tail.residual_channels ? residual.f : NULL;
+  float *packed = qn_alloc(qn_conv_nhwc_packed_count(c.groups, c.maps, each, taps) * sizeof(float));
+  void *room = qn_alloc(qn_conv_nhwc_room(&c));
+  qn_conv_nhwc_pack(c.groups, c.maps, each, taps, w.f, with_bias ? bias.f : NULL, packed);
+  expect(&c, &x, &w, with_bias ? &bias : NULL, &residual, &tail, &y);
+  qn_conv_nhwc(&c, x.f, packed, &tail, y.f, room);
+  double slack = 2e-6 * (double)(each * taps + 4);
+  CHECK(differences(&y, n_y, slack) == 0);
+  if (tail.residual_channels == c.maps) { /* the sum in place */
+    qn_conv_nhwc(&c, x.f, packed, &tail, residual.f, room);
+    y.f = (memcpy(y.f, residual.f, (size_t)n_y * sizeof(float)), y.f);
+    CHECK(differences(&y, n_y, slack) == 0);
+  }
+  drop(x), drop(w), drop(bias), drop(y), drop(residual), qn_free(packed), qn_free(room);
+}
+
+TEST(convolutions) {
+  for (int i = 0; i < 300; i++) one(1 + i % 2, i % 3);
+}
+
+static void one_depthwise(int rank, int64_t kernel) {
+  qn_conv c = random_conv(rank, 0);
+  qn_window *w = &c.window;
+  if (kernel) { /* the sizes with a form of their own */
+    w->out_points = w->in_points = w->taps = 1;
+    for (int d = 0; d < rank; d++) {
+      w->kernel[d] = kernel;
+      w->dilation[d] = 1;
+      w->in[d] = kernel + below(20);
+      w->out[d] = (w->in[d] + w->pad[d] + w->pad_end[d] - kernel) / w->stride[d] + 1;
+      w->in_points *= w->in[d], w->out_points *= w->out[d], w->taps *= kernel;
+    }
+  }
+  c.groups = c.channels = c.maps = 2 + below(40);
+  c.x = qn_planes_of(true, c.channels, w->in_points);
+  c.y = qn_planes_of(true, c.maps, w->out_points);
+  int64_t n_y = c.batch * c.y.batch;
+  both x = reals(c.batch * c.x.batch), weights = reals(c.maps * w->taps), bias = reals(c.maps), y = reals(n_y), residual = reals(n_y);
+  qn_conv_tail tail = {.activation = random_activation()};
+  if (below(2)) tail.residual_channels = below(2) ? c.maps : 1 + below(c.maps);
+  tail.residual = tail.residual_channels ? residual.f : NULL;
+  float *packed = qn_alloc((size_t)(c.maps * w->taps) * sizeof(float)), *zeros = qn_alloc_zeroed((size_t)c.maps * sizeof(float) + QN_SLACK);
+  for (int64_t m = 0; m < c.maps; m++)
+    for (int64_t t = 0; t < w->taps; t++) packed[t * c.maps + m] = weights.f[m * w->taps + t];
+  expect(&c, &x, &weights, &bias, &residual, &tail, &y);
+  qn_depthwise_f32(&c, x.f, packed, bias.f, &tail, y.f, zeros);
+  CHECK(differences(&y, n_y, 2e-6 * (double)(w->taps + 4)) == 0);
+  drop(x), drop(weights), drop(bias), drop(y), drop(residual), qn_free(packed), qn_free(zeros);
+}
+
+TEST(depthwise_convolutions) {
+  for (int i = 0; i < 300; i++) one_depthwise(1 + (i % 4 != 0), i % 3 == 0 ? 0 : i % 3 == 1 ? 3 : 5);
+}
+
+TEST(sizes_past_the_address_space_are_refused) {
+  CHECK(qn_conv_nhwc_packed_count(1, INT32_MAX, INT32_MAX, 1 << 20) == SIZE_MAX);
+  CHECK(qn_conv_nhwc_packed_count(1, 12, 3, 1) == 12 * 4);
+  CHECK(qn_conv_nhwc_packed_count(2, 10, 3, 1) == 2 * 8 * 4);
+  qn_conv c = {.window = {.rank = 1, .in = {INT32_MAX}, .out = {1}, .kernel = {INT32_MAX}, .stride = {1}, .dilation = {1}, .taps = INT32_MAX, .in_points = INT32_MAX, .out_points = 1},
+               .batch = 1, .groups = 1, .channels = 64, .maps = 1};
+  CHECK(qn_conv_nhwc_room(&c) == SIZE_MAX);
+}
+
+int main(void) {
+  RUN(convolutions);
+  RUN(depthwise_convolutions);
+  RUN(sizes_past_the_address_space_are_refused);
+  return DONE();
+}
