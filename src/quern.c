@@ -124,6 +124,8 @@ static qn_status finish(qn_model *m) {
   }
   QN_TRY(qn_pass_fold(m->graph, false));
   qn_ir_count_readers(c, m->graph);
+  if (!(m->skipped_passes & QN_PASS_NORM)) QN_TRY(qn_pass_norm(m->graph));
+  if (!(m->skipped_passes & QN_PASS_ACTIVATION)) QN_TRY(qn_pass_activation(m->graph));
   if (!(m->skipped_passes & QN_PASS_FUSE)) QN_TRY(qn_pass_fuse(m->graph));
   QN_TRY(qn_pass_fold(m->graph, false));
   qn_ir_count_readers(c, m->graph);

@@ -24,7 +24,7 @@ const qn_error *qn_model_error(const qn_model *m);
 qn_status qn_model_want(qn_model *m, void **ptr, size_t *size);
 /* `size` bytes (at most what was wanted) were written. */
 qn_status qn_model_commit(qn_model *m, size_t size);
-enum { QN_PASS_FUSE = 1, QN_PASS_QUANTIZE = 2 };
+enum { QN_PASS_FUSE = 1, QN_PASS_QUANTIZE = 2, QN_PASS_NORM = 4, QN_PASS_ACTIVATION = 8, QN_PASS_ATTENTION = 16 };
 /* Before qn_model_finish: leaves passes out, to see what they change. */
 void qn_model_skip_passes(qn_model *m, uint32_t passes);
 /* All bytes were given: builds the graph, runs the passes, packs the weights. External data must be supplied first:

@@ -116,6 +116,7 @@ int qnw_want(qnw_model *m) { return core(m, qn_model_want(m->core, &m->want_ptr,
 void *qnw_want_ptr(const qnw_model *m) { return m->want_ptr; }
 size_t qnw_want_size(const qnw_model *m) { return m->want_size; }
 int qnw_commit(qnw_model *m, size_t size) { return core(m, qn_model_commit(m->core, size)); }
+void qnw_skip_passes(qnw_model *m, uint32_t passes) { qn_model_skip_passes(m->core, passes); } /* for tests */
 int qnw_finish(qnw_model *m) { return core(m, qn_model_finish(m->core)); }
 
 /* 1 while a piece of external data is missing. */

@@ -27,9 +27,9 @@ export { QuernError, Tensor, init, version };
  * @typedef {import('./core/runtime.js').InitOptions} InitOptions
  *
  * worker: false computes on the calling thread, where runSync() is possible. externalData: files that the model refers to, when they do
- * not lie beside it. deterministic: the same bits on every machine, a little slower.
+ * not lie beside it. deterministic: the same bits on every machine, a little slower. skipPasses: for tests, what of the graph is left as it is.
  * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, worker?: boolean, backend?: 'auto' | 'cpu', threads?: 'auto' | number,
- *   deterministic?: boolean, externalData?: Record<string, Source> | Map<string, Source> }} LoadOptions
+ *   deterministic?: boolean, externalData?: Record<string, Source> | Map<string, Source>, skipPasses?: number }} LoadOptions
  *
  * @typedef {object} Model
  * @property {Port[]} inputs
@@ -48,13 +48,13 @@ export { QuernError, Tensor, init, version };
  * @returns {Promise<Model>}
  */
 export async function load(source, options = {}) {
-  const { signal, onProgress, worker, backend = 'auto', threads = 'auto', deterministic } = options;
+  const { signal, onProgress, worker, backend = 'auto', threads = 'auto', deterministic, skipPasses } = options;
   if (backend !== 'auto' && backend !== 'cpu') throw new QuernError('unsupported', `there is no backend '${backend}' in this release; 'auto' takes the best there is`);
   if (threads !== 'auto' && !(Number(threads) >= 1)) throw new QuernError('bad-argument', `threads is 'auto' or a number from 1 up, got ${threads}`);
   const spec = describeSource(source);
   const given = options.externalData ?? {};
   const externalData = new Map([...(given instanceof Map ? given : Object.entries(given))].map(([name, file]) => [name, describeSource(file)]));
-  const local = { signal, onProgress, externalData, deterministic };
+  const local = { signal, onProgress, externalData, deterministic, skipPasses };
   let whereReason = 'worker: false';
   if (isNode) whereReason = 'Node';
   else if (!isPage) whereReason = 'already in a worker';

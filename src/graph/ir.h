@@ -90,6 +90,8 @@ qn_status qn_ir_prepare_node(qn_ir *g, qn_ir_node *node);
 /* Passes. Each leaves a graph that computes the same. */
 qn_status qn_pass_fold(qn_ir *g, bool keep_quantized); /* constants; keep_quantized: but no DequantizeLinear */
 qn_status qn_pass_quantize(qn_ir *g);        /* operators on integers out of quantised models */
+qn_status qn_pass_norm(qn_ir *g);            /* LayerNormalization, RMSNormalization from their parts */
+qn_status qn_pass_activation(qn_ir *g);      /* GELU, Swish, hard Swish from their parts */
 qn_status qn_pass_fuse(qn_ir *g);            /* Conv+BatchNorm and scale/shift, activations, bias */
 qn_status qn_pass_target(qn_ir *g);          /* fast forms of operators */
 qn_status qn_pass_prepare(qn_ir *g);         /* packs weights */

@@ -190,8 +190,9 @@ export class Heap {
     return { location: this.#text(this.#call('external_location', model)), offset, length };
   }
 
-  /** @param {number} model */
-  finish(model) {
+  /** @param {number} model @param {number} [skipPasses] bits of QN_PASS_* */
+  finish(model, skipPasses) {
+    if (skipPasses) this.#call('skip_passes', model, skipPasses);
     this.#check(model, this.#call('finish', model));
   }
 

@@ -23,7 +23,7 @@ import { Vad } from '../predict/vad.js';
  * @typedef {import('./package.js').Package} Package
  * module: compiled already (in a worker, by the page that started it). deterministic: the same bits on every machine.
  * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, externalData?: Map<string, SourceSpec>, deterministic?: boolean,
- *   module?: WebAssembly.Module, whereReason?: string }} LocalOptions
+ *   module?: WebAssembly.Module, whereReason?: string, skipPasses?: number }} LocalOptions
  * @typedef {{ version: string, build: string, variant: string, backend: 'cpu', backendReason: string, threads: number, threadsReason: string,
  *   where: 'page' | 'worker' | 'node', whereReason: string, url: string, name: string, modelVersion: string, heapBytes: number, runs: number,
  *   lastMs: number, stats: Record<string, Record<string, number>>, bytes: number, peakBytes: number, plan: Plan, missing: string[] }} Report

@@ -14,8 +14,8 @@ import { toMap, toTensor } from './tensor.js';
  * stage: 'download' and 'external' count bytes (total 0: unknown); 'prepare' builds the graph and packs the weights.
  * @typedef {{ stage: 'download' | 'external' | 'prepare', loaded: number, total: number }} Progress
  * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, externalData?: Map<string, SourceSpec>,
- *   expected?: { size?: number, sha256?: string }, opened?: import('./source.js').Opened }} ReadOptions
- * opened: the source, when its download has begun already.
+ *   expected?: { size?: number, sha256?: string }, skipPasses?: number, opened?: import('./source.js').Opened }} ReadOptions
+ * skipPasses: bits of QN_PASS_* in src/quern.h, for tests. opened: the source, when its download has begun already.
  * outputs: names of those wanted, all when left out.
  * @typedef {{ signal?: AbortSignal, outputs?: readonly string[] }} RunOptions
  * @typedef {{ items: TensorLike[], nested: boolean }} Items of a sequence or an optional; nested: the optional holds a sequence
@@ -68,7 +68,7 @@ export class Session {
   }
 
   /** @param {SourceSpec} source @param {ReadOptions} options */
-  async #read(source, { signal, onProgress, externalData, expected, opened: early }) {
+  async #read(source, { signal, onProgress, externalData, expected, skipPasses, opened: early }) {
     // a file of a package is whole and verified before the first byte is read as a model
     const opened = early ?? await openSource(expected ? describeSource(await readVerified(source, expected, (loaded, total) => onProgress?.({ stage: 'download', loaded, total }), signal)) : source, signal);
     if (!expected) onProgress?.({ stage: 'download', loaded: 0, total: opened.total });
@@ -82,7 +82,7 @@ export class Session {
     if (onProgress || signal) await yieldToEvents(); // so that the progress is seen: what follows blocks
     throwIfAborted(signal);
     this.#usable();
-    this.#heap.finish(this.#model);
+    this.#heap.finish(this.#model, skipPasses);
     this.inputs = this.#heap.ports(this.#model, 'input');
     this.outputs = this.#heap.ports(this.#model, 'output');
     onProgress?.({ stage: 'prepare', loaded: size, total: size });
