@@ -5,8 +5,7 @@
 
 #include "base/memory.h"
 #include "kernel/gemm.h"
-#include "kernel/simd.h"
-#include "kernel/vmath.h"
+#include "kernel/vmath4.h"
 
 /* c [M, N] = a [M, K] · weights + bias [N] */
 static void product_f32(int64_t m, int64_t n, int64_t k, const float *a, const float *packed, const float *bias, float *c) {
@@ -29,7 +28,8 @@ static double at_most_f64(double x, double high) { return x > high ? high : x; }
 #define HEAT
 #define REAL float
 #define NAMED(name) name##_f32
-#define SIGMOID qn_sigmoid_f32
+#define ALL_SIGMOID(n, x) QN_MAP4(n, x, x, qn_sigmoid4(v))
+#define ALL_TANH(n, x) QN_MAP4(n, x, x, qn_tanh4(v))
 #define TANH qn_tanh_f32
 #define EXP qn_exp_f32
 #define EXPM1 qn_expm1_f32
@@ -43,7 +43,8 @@ static double at_most_f64(double x, double high) { return x > high ? high : x; }
 #define HEAT QN_COLD
 #define REAL double
 #define NAMED(name) name##_f64
-#define SIGMOID sigmoid_f64
+#define ALL_SIGMOID(n, x) for (int64_t i = 0; i < n; i++) x[i] = sigmoid_f64(x[i])
+#define ALL_TANH(n, x) for (int64_t i = 0; i < n; i++) x[i] = tanh(x[i])
 #define TANH tanh
 #define EXP exp
 #define EXPM1 expm1

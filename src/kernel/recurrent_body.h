@@ -1,4 +1,4 @@
-/* The recurrence for one element type: recurrent.c includes this with REAL, NAMED(), the scalar functions SIGMOID() … and
+/* The recurrence for one element type: recurrent.c includes this with REAL, NAMED(), the scalar functions TANH() … and
  * NAMED(product) defined. Pointers to gates are [G, H] of one row of the batch. */
 
 HEAT static void NAMED(activate)(qn_activation a, int64_t n, REAL *v) {
@@ -11,8 +11,8 @@ HEAT static void NAMED(activate)(qn_activation a, int64_t n, REAL *v) {
     }                                    \
   } while (0)
   switch (a.kind) {
-    case QN_ACT_SIGMOID: EACH(SIGMOID(x)); break;
-    case QN_ACT_TANH: EACH(TANH(x)); break;
+    case QN_ACT_SIGMOID: ALL_SIGMOID(n, v); break;
+    case QN_ACT_TANH: ALL_TANH(n, v); break;
     case QN_ACT_RELU: EACH(x < 0 ? 0 : x); break;
     case QN_ACT_AFFINE: EACH(alpha * x + beta); break;
     case QN_ACT_LEAKY_RELU: EACH(x < 0 ? alpha * x : x); break;
@@ -162,7 +162,8 @@ HEAT static void NAMED(direction)(const qn_recurrent *p, const qn_recurrent_data
 
 #undef REAL
 #undef NAMED
-#undef SIGMOID
+#undef ALL_SIGMOID
+#undef ALL_TANH
 #undef TANH
 #undef EXP
 #undef EXPM1

@@ -1,10 +1,10 @@
 #include "kernel/softmax.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "kernel/cast.h"
-#include "kernel/simd.h"
-#include "kernel/vmath.h"
+#include "kernel/vmath4.h"
 
 enum { TILE = 32, STRETCH = 512 };
 
@@ -47,8 +47,7 @@ static void softmax_row(const float *x, int64_t n, bool logs, float *y) {
     const int64_t count = n - block < STRETCH ? n - block : STRETCH;
     const float *from = x + block;
     float *to = logs ? powers : y + block;
-    QN_SIMD
-    for (int64_t i = 0; i < count; i++) to[i] = qn_exp_f32(from[i] - largest);
+    QN_MAP4(count, from, to, qn_exp4(qn_sub4(v, qn_splat4(largest))));
     total += (double)sum_of(to, count);
   }
   if (logs) {

@@ -1,9 +1,9 @@
 #include "kernel/unary.h"
 
 #include <math.h>
+#include <string.h>
 
-#include "kernel/simd.h"
-#include "kernel/vmath.h"
+#include "kernel/vmath4.h"
 
 #define CHUNK 256
 #define LOOP(code, expression)           \
@@ -95,6 +95,9 @@ static inline float mish(float v) { /* tanh(log(1 + e)) = e (e + 2) / (e (e + 2)
   return v * (w / (w + 2.0f));
 }
 
+#define MAP4(code, expression) \
+  case code: QN_MAP4(n, x, y, expression); break;
+
 /* False: not here; compute in double. */
 static bool fast_f32(qn_unary f, const float *x, float *y, size_t n, float a, float b) {
   switch (f) {
@@ -106,13 +109,13 @@ static bool fast_f32(qn_unary f, const float *x, float *y, size_t n, float a, fl
     LOOP(QN_ROUND, rintf(v))
     LOOP(QN_SQRT, sqrtf(v))
     LOOP(QN_RECIPROCAL, 1.0f / v)
-    LOOP(QN_EXP, qn_exp_f32(v))
+    MAP4(QN_EXP, qn_exp4(v))
     LOOP(QN_LOG, qn_log_f32(v))
     case QN_SIN:
     case QN_COS: sines(f, x, y, n); break;
-    LOOP(QN_ERF, qn_erf_f32(v))
-    LOOP(QN_TANH, qn_tanh_f32(v))
-    LOOP(QN_SIGMOID, qn_sigmoid_f32(v))
+    MAP4(QN_ERF, qn_erf4(v))
+    MAP4(QN_TANH, qn_tanh4(v))
+    MAP4(QN_SIGMOID, qn_sigmoid4(v))
     LOOP(QN_HARDSIGMOID, qn_at_least(qn_at_most(a * v + b, 1.0f), 0.0f))
     LOOP(QN_HARDSWISH, v * qn_at_least(qn_at_most(v * (1.0f / 6) + 0.5f, 1.0f), 0.0f))
     LOOP(QN_LEAKYRELU, v < 0 ? a * v : v)
@@ -122,9 +125,9 @@ static bool fast_f32(qn_unary f, const float *x, float *y, size_t n, float a, fl
     LOOP(QN_SOFTSIGN, v / (1.0f + qn_abs_f32(v)))
     LOOP(QN_THRESHOLDEDRELU, v <= a ? 0 : v)
     LOOP(QN_MISH, mish(v))
-    LOOP(QN_GELU, 0.5f * v * (1.0f + qn_erf_f32(v * 0.70710678f)))
-    LOOP(QN_GELU_TANH, v * qn_sigmoid_f32(1.59576912f * (v + 0.044715f * v * v * v)))
-    LOOP(QN_SWISH, v * qn_sigmoid_f32(a * v))
+    MAP4(QN_GELU, qn_mul4(qn_mul4(v, qn_splat4(0.5f)), qn_add(qn_erf4(qn_mul4(v, qn_splat4(0.70710678f))), qn_splat4(1.0f))))
+    MAP4(QN_GELU_TANH, qn_mul4(v, qn_sigmoid4(qn_mul4(qn_splat4(1.59576912f), qn_madd4(qn_mul4(qn_splat4(0.044715f), qn_mul4(v, v)), v, v)))))
+    MAP4(QN_SWISH, qn_mul4(v, qn_sigmoid4(qn_mul4(qn_splat4(a), v))))
     LOOP(QN_CLIP, qn_at_most(qn_at_least(v, a), b))
     LOOP(QN_COPY, v)
     default: return false;

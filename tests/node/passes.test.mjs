@@ -54,7 +54,10 @@ describe('pass: norm', () => {
     ...deviation.slice(2), ['Div', 'c s', 'd'], ['Mul', 'd g', 'f'], ['Add', 'f b', 'y']], x(), { ...row, a: ints(-1) }, 18));
   test('RMS norm', () => both(NORM, 1, [['Mul', 'x x', 'p'], ...deviation.slice(1), ['Div', 'one s', 'r'], ['Mul', 'x r', 'd'], ['Mul', 'g d', 'y']], x(), row));
   test('RMS norm by a power', () => both(NORM, 1, [['Pow', 'x two', 'p'], ...deviation.slice(1, 3), ['Pow', 'w h', 'r'], ['Mul', 'x r', 'd'], ['Mul', 'g d', 'y']], x(), { ...row, h: number(-0.5) }));
-  test('another axis stays', () => both(NORM, undefined, [['ReduceMean', 'x', 'm', { axes: [1n] }], ['Sub', 'x m', 'c'], ...deviation, ['Div', 'c s', 'd'], ['Mul', 'd g', 'f'], ['Add', 'f b', 'y']], x(), row));
+  test('centred along another axis, RMS norm along the last', () => both(NORM, 4,
+    [['ReduceMean', 'x', 'm', { axes: [1n] }], ['Sub', 'x m', 'c'], ...deviation, ['Div', 'c s', 'd'], ['Mul', 'd g', 'f'], ['Add', 'f b', 'y']], x(), row));
+  test('another axis stays', () => both(NORM, undefined, [['ReduceMean', 'x', 'm', { axes: [1n] }], ['Sub', 'x m', 'c'], ['Pow', 'c two', 'p'],
+    ['ReduceMean', 'p', 'v', { axes: [1n] }], ...deviation.slice(2), ['Div', 'c s', 'd'], ['Mul', 'd g', 'f'], ['Add', 'f b', 'y']], x(), row));
   test('a cube stays', () => both(NORM, undefined, [...head, ...deviation, ['Div', 'c s', 'd'], ['Mul', 'd g', 'f'], ['Add', 'f b', 'y']], x(), { ...row, two: number(4) }));
   test('another centre stays', () => both(NORM, undefined, [...head, ['Sub', 'z m', 'c2'], ['Pow', 'c2 two', 'p'], ...deviation.slice(1), ['Div', 'c s', 'd'], ['Mul', 'd g', 'y']],
     { ...x(), z: reals([2, 5, 24]) }, row));
