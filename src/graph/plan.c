@@ -19,7 +19,8 @@ qn_status qn_frame_create(qn_ir *g, qn_frame **out) {
   f->inputs = qn_alloc_zeroed(inputs * sizeof *f->inputs);
   f->dynamic = qn_alloc_zeroed(values * sizeof *f->dynamic);
   f->now = qn_alloc_zeroed(values * sizeof *f->now);
-  if (!f->inputs || !f->dynamic || !f->now) return no_memory(f);
+  f->recorded = qn_alloc_zeroed(values * sizeof *f->recorded);
+  if (!f->inputs || !f->dynamic || !f->now || !f->recorded) return no_memory(f);
   f->foreign_storage = (qn_storage){.last_use = INT_MAX, .foreign = true};
   f->dynamic_storage = (qn_storage){.last_use = INT_MAX};
   for (size_t i = 0; i < inputs; i++) f->inputs[i].storage = &f->foreign_storage;
@@ -52,6 +53,7 @@ void qn_frame_free(qn_frame *f) {
   qn_free(f->inputs);
   qn_free(f->dynamic);
   qn_free(f->now);
+  qn_free(f->recorded);
   qn_free(f->key);
   qn_free(f->arena);
   qn_free(f);
@@ -88,10 +90,17 @@ static qn_status key_shape(qn_frame *f, size_t *size, const qn_value *v) {
   return QN_OK;
 }
 
-static qn_plan *lookup(qn_frame *f, qn_plan **list, size_t size, int *count) {
+static uint32_t key_hash(const uint8_t *key, size_t size) {
+  uint32_t h = 2166136261u; /* FNV-1a */
+  for (size_t i = 0; i < size; i++) h = (h ^ key[i]) * 16777619u;
+  return h;
+}
+
+/* A list is short; the hash spares it the comparison of long keys that differ late. */
+static qn_plan *lookup(qn_frame *f, qn_plan **list, size_t size, uint32_t hash, int *count) {
   *count = 0;
   for (qn_plan **p = list; *p; p = &(*p)->sibling) {
-    if ((*p)->key_size == size && (size == 0 || !memcmp((*p)->key, f->key, size))) {
+    if ((*p)->key_hash == hash && (*p)->key_size == size && (size == 0 || !memcmp((*p)->key, f->key, size))) {
       qn_plan *hit = *p;
       *p = hit->sibling; /* to the front: repeated shapes are found at once */
       hit->sibling = *list;
@@ -152,10 +161,12 @@ static qn_status fit_arena(qn_frame *f, qn_plan *p) {
 
 static qn_status enter_plan(qn_frame *f, qn_plan **list, qn_plan *parent, size_t key_size, int limit) {
   int count;
-  qn_plan *p = lookup(f, list, key_size, &count);
+  const uint32_t hash = key_hash(f->key, key_size);
+  qn_plan *p = lookup(f, list, key_size, hash, &count);
   if (!p) {
     evict(list, count, limit);
     QN_TRY(qn_planner_make(f, parent, f->key, key_size, &p));
+    p->key_hash = hash;
     p->sibling = *list;
     *list = p;
     QN_TRY(fit_arena(f, p));

@@ -39,6 +39,7 @@ typedef struct qn_plan {
   struct qn_plan *parent, *children, *sibling;
   uint8_t *key;
   size_t key_size;
+  uint32_t key_hash;
   int first_node, next_node; /* [first, next) planned here */
   bool complete;             /* next_node is the end of the graph */
   qn_plan_step *steps;
@@ -67,6 +68,7 @@ typedef struct qn_frame {
   qn_plan_value *inputs;     /* [n_inputs + n_captures] bound by the caller */
   qn_plan_value **dynamic;   /* [n_values] outputs of dynamic nodes; they own their memory */
   qn_binding *now;           /* [n_values] while planning */
+  int *recorded;             /* [n_values] while planning: index + 1 in the plan's bindings */
   uint8_t *key;              /* scratch for keys */
   size_t key_capacity;
   qn_step *caller;           /* the control step that runs this body */

@@ -64,8 +64,7 @@ static void live_expire(work *w, int node) {
 
 static qn_status record(work *w, int id) {
   qn_plan *p = w->plan;
-  int i = 0;
-  while (i < p->n_bindings && p->bindings[i].id != id) i++;
+  int *recorded = &w->frame->recorded[id], i = *recorded ? *recorded - 1 : p->n_bindings;
   if (i == p->n_bindings && p->n_bindings == p->binding_capacity) {
     int capacity = p->binding_capacity * 2 + 32;
     qn_binding *b = qn_pool_alloc(&p->pool, (size_t)capacity * sizeof *b);
@@ -74,7 +73,7 @@ static qn_status record(work *w, int id) {
     p->bindings = b;
     p->binding_capacity = capacity;
   }
-  if (i == p->n_bindings) p->n_bindings++;
+  if (i == p->n_bindings) *recorded = ++p->n_bindings;
   p->bindings[i] = w->frame->now[id];
   p->bindings[i].id = id;
   return QN_OK;
@@ -548,6 +547,7 @@ static qn_status make_segment(work *w, qn_plan *parent) {
   qn_ir *g = f->ir;
   qn_plan *p = w->plan;
   memset(f->now, 0, (size_t)g->n_values * sizeof *f->now);
+  memset(f->recorded, 0, (size_t)g->n_values * sizeof *f->recorded);
   for (int i = 0; i < g->n_inputs + g->n_captures; i++) {
     int id = i < g->n_inputs ? g->inputs[i] : g->captures[i - g->n_inputs];
     if (!g->values[id].constant) f->now[id] = (qn_binding){.id = id, .plain = &f->inputs[i]};
