@@ -126,6 +126,7 @@ static qn_status finish(qn_model *m) {
   qn_ir_count_readers(c, m->graph);
   if (!(m->skipped_passes & QN_PASS_NORM)) QN_TRY(qn_pass_norm(m->graph));
   if (!(m->skipped_passes & QN_PASS_ACTIVATION)) QN_TRY(qn_pass_activation(m->graph));
+  if (!(m->skipped_passes & QN_PASS_ATTENTION)) QN_TRY(qn_pass_attention(m->graph));
   if (!(m->skipped_passes & QN_PASS_FUSE)) QN_TRY(qn_pass_fuse(m->graph));
   QN_TRY(qn_pass_fold(m->graph, false));
   qn_ir_count_readers(c, m->graph);

@@ -92,6 +92,7 @@ qn_status qn_pass_fold(qn_ir *g, bool keep_quantized); /* constants; keep_quanti
 qn_status qn_pass_quantize(qn_ir *g);        /* operators on integers out of quantised models */
 qn_status qn_pass_norm(qn_ir *g);            /* LayerNormalization, RMSNormalization from their parts */
 qn_status qn_pass_activation(qn_ir *g);      /* GELU, Swish, hard Swish from their parts */
+qn_status qn_pass_attention(qn_ir *g);       /* softmax(Q·Kᵀ)·V from its parts */
 qn_status qn_pass_fuse(qn_ir *g);            /* Conv+BatchNorm and scale/shift, activations, bias */
 qn_status qn_pass_target(qn_ir *g);          /* fast forms of operators */
 qn_status qn_pass_prepare(qn_ir *g);         /* packs weights */

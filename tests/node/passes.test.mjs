@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { quern } from './helpers/quern.mjs';
 import { f32, model } from './onnx-writer.mjs';
 
-const NORM = 4, ACTIVATION = 8; // QN_PASS_* of src/quern.h
+const NORM = 4, ACTIVATION = 8, ATTENTION = 16; // QN_PASS_* of src/quern.h
 let seed = 1;
 const random = () => { seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0; return (seed >>> 8) / 8388608 - 1; };
 const reals = (dims, scale = 1) => ({ type: 'float32', dims, data: Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => random() * scale) });
@@ -83,4 +83,30 @@ describe('pass: activation', () => {
   test('another factor stays', () => both(ACTIVATION, undefined, [['Div', 'x r', 'u'], ['Erf', 'u', 'e'], ['Add', 'e one', 'p'], ['Mul', 'x p', 'm'], ['Mul', 'm a', 'y']], x(), c));
   test('the gate of something else stays', () => both(ACTIVATION, undefined, [['Sigmoid', 'z', 's'], ['Mul', 's x', 'y']], { ...x(), z: reals([3, 40]) }, c));
   test('a long product stays', () => both(ACTIVATION, undefined, Array.from({ length: 300 }, (_, i) => ['Mul', `${i ? `t${i}` : 'x'} one`, i === 299 ? 'y' : `t${i + 1}`]), x(), c));
+});
+
+describe('pass: attention', () => {
+  const t = (dims) => reals(dims, 1.5);
+  const c = { root: number(Math.sqrt(8)), eighth: number(0.3), two: number(2) };
+  const split = [['Transpose', 'q', 'qh', { perm: [0n, 2n, 1n, 3n] }], ['Transpose', 'k', 'kt', { perm: [0n, 2n, 3n, 1n] }], ['Transpose', 'v', 'vh', { perm: [0n, 2n, 1n, 3n] }]];
+  const tail = [['Softmax', 's', 'p', { axis: -1n }], ['MatMul', 'p vh', 'o'], ['Transpose', 'o', 'y', { perm: [0n, 2n, 1n, 3n] }]];
+  const qkv = (rows = 5, keys = 37) => ({ q: t([2, rows, 3, 8]), k: t([2, keys, 3, 8]), v: t([2, keys, 3, 8]) });
+  const masked = [...split, ['MatMul', 'qh kt', 'm'], ['Div', 'm root', 'd'], ['Add', 'd mask', 's'], ...tail];
+  for (const [name, dims] of [['per batch', [2, 1, 1, 37]], ['per query', [5, 37]], ['full', [2, 3, 5, 37]], ['per row', [5, 1]]])
+    test(`BERT's, mask ${name}`, () => both(ATTENTION, 1, masked, { ...qkv(), mask: reals(dims, 4) }, c));
+  test("BERT's, keys hidden by the mask", () => {
+    const mask = { type: 'float32', dims: [2, 1, 1, 37], data: Float32Array.from({ length: 74 }, (_, i) => (i % 3 ? 0 : -3e38)) };
+    return both(ATTENTION, 1, masked, { ...qkv(), mask }, c);
+  });
+  test('one query', () => both(ATTENTION, 1, masked, { ...qkv(1), mask: reals([2, 1, 1, 37]) }, c));
+  test('many queries', () => both(ATTENTION, 1, masked, { ...qkv(70), mask: reals([2, 1, 1, 37]) }, c));
+  test("GPT's, without a mask, heads first and last", () => both(ATTENTION, 1,
+    [['Transpose', 'k', 'kt', { perm: [0n, 1n, 3n, 2n] }], ['MatMul', 'q kt', 'm'], ['Mul', 'eighth m', 's'], ['Softmax', 's', 'p', { axis: -1n }], ['MatMul', 'p v', 'y']],
+    { q: t([1, 3, 1, 8]), k: t([1, 3, 20, 8]), v: t([1, 3, 20, 6]) }, c));
+  test('scaled queries and keys, no other scale', () => both(ATTENTION, 1, [...split.slice(0, 1), ['Mul', 'qh eighth', 'qs'], ...split.slice(1), ['Mul', 'kt two', 'ks'], ['MatMul', 'qs ks', 's'], ...tail], qkv(), c));
+  test('one batch of keys for all queries', () => both(ATTENTION, 1, [...split, ['MatMul', 'qh kt', 's'], ...tail], { ...qkv(), k: t([1, 37, 3, 8]), v: t([1, 37, 1, 8]) }, c));
+  test('scores that somebody else reads', () => both(ATTENTION, 6, [...split, ['MatMul', 'qh kt', 's'], ...tail.slice(0, 2), ['ReduceMax', 's', 'r', { keepdims: 0n }], ['Add', 'o r', 'y']], qkv(), c));
+  test('a softmax over another axis stays', () => both(ATTENTION, undefined, [...split, ['MatMul', 'qh kt', 's'], ['Softmax', 's', 'p', { axis: 1n }], ...tail.slice(1)], qkv(), c));
+  test('keys that are not transposed stay', () => both(ATTENTION, undefined, [['MatMul', 'q k', 's'], ['Softmax', 's', 'p', { axis: -1n }], ['MatMul', 'p v', 'y']],
+    { q: t([1, 3, 5, 8]), k: t([1, 3, 8, 20]), v: t([1, 3, 20, 6]) }, c));
 });
