@@ -79,20 +79,29 @@ static inline qn_f32x4 qn_sub4(qn_f32x4 a, qn_f32x4 b) {
 }
 #endif
 
-/* to[i] = expression of v for `count` elements of `from`, four at a time; both may be one. The last ones go through a copy. */
-#define QN_MAP4(count, from, to, expression)                             \
-  do {                                                                   \
-    const size_t count_ = (size_t)(count);                               \
-    const float *from_ = (from);                                         \
-    float *to_ = (to);                                                   \
-    for (size_t i_ = 0; i_ < count_; i_ += 4) {                          \
-      const size_t left_ = count_ - i_;                                  \
-      float rest_[4] = {0};                                              \
-      if (left_ < 4) memcpy(rest_, from_ + i_, left_ * sizeof(float));   \
-      const qn_f32x4 v = qn_load4(left_ < 4 ? rest_ : from_ + i_);       \
-      qn_store4(left_ < 4 ? rest_ : to_ + i_, (expression));             \
-      if (left_ < 4) memcpy(to_ + i_, rest_, left_ * sizeof(float));     \
-    }                                                                    \
+/* to[i] = expression of v for `count` elements of `from`, four at a time; both may be one. The second round is of the rest, in
+ * a copy; it is no code of its own, as an expression is long. */
+#if defined(__clang__)
+#define QN_NOT_UNROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define QN_NOT_UNROLLED
+#endif
+#define QN_MAP4(count, from, to, expression)                                       \
+  do {                                                                             \
+    size_t whole_ = (size_t)(count) & ~(size_t)3, rest_ = (size_t)(count) & 3;     \
+    const float *from_ = (from);                                                   \
+    float *to_ = (to), part_[4] = {0}, *const end_ = to_ + whole_;                 \
+    if (rest_) memcpy(part_, from_ + whole_, rest_ * sizeof(float));               \
+    QN_NOT_UNROLLED                                                                \
+    for (int round_ = 0; round_ < 2; round_++) {                                   \
+      for (size_t i_ = 0; i_ < whole_; i_ += 4) {                                  \
+        const qn_f32x4 v = qn_load4(from_ + i_);                                   \
+        qn_store4(to_ + i_, (expression));                                         \
+      }                                                                            \
+      from_ = to_ = part_;                                                         \
+      whole_ = rest_ ? 4 : 0;                                                      \
+    }                                                                              \
+    if (rest_) memcpy(end_, part_, rest_ * sizeof(float));                         \
   } while (0)
 
 #endif
