@@ -103,18 +103,16 @@ void qn_gemm_i8(int64_t m, int64_t n, int64_t k, const int16_t *a, int64_t lda, 
     for (int64_t j = 0; j < n; j += QN_PANEL) {
       const int64_t width = n - j < QN_PANEL ? n - j : QN_PANEL;
       const int8_t *b = packed + (size_t)j * depth;
-      uint8_t *to = (uint8_t *)y + (m0 * ldy + j) * size;
-      for (int64_t i = 0, rows; i < count; i += rows) {
-        int32_t sums[4 * QN_PANEL];
-        const int16_t *row = block + (size_t)i * stride;
-        rows = count - i >= 4 ? 4 : count - i >= 2 ? 2 : 1;
-        if (rows == 4) tile4(depth, row, stride, b, sums);
-        else if (rows == 2) tile2(depth, row, stride, b, sums);
-        else tile1(depth, row, b, sums);
-        for (int64_t r = 0; zero && r < rows; r++)
-          for (int64_t c = 0; c < width; c++) sums[r * QN_PANEL + c] = (int32_t)((uint32_t)sums[r * QN_PANEL + c] - row_sum[i + r] * (uint32_t)zero[j + c]);
-        qn_i8_finish(out, j, width, rows, sums, QN_PANEL, to + i * ldy * size, ldy);
-      }
+      int32_t sums[QN_GEMM_I8_ROWS * QN_PANEL];
+      const int16_t *row = block;
+      int32_t *to = sums;
+      size_t left = (size_t)count;
+      for (; left >= 4; left -= 4, row += 4 * stride, to += 4 * QN_PANEL) tile4(depth, row, stride, b, to);
+      if (left >= 2) tile2(depth, row, stride, b, to), left -= 2, row += 2 * stride, to += 2 * QN_PANEL;
+      if (left) tile1(depth, row, b, to);
+      for (int64_t r = 0; zero && r < count; r++)
+        for (int64_t c = 0; c < width; c++) sums[r * QN_PANEL + c] = (int32_t)((uint32_t)sums[r * QN_PANEL + c] - row_sum[r] * (uint32_t)zero[j + c]);
+      qn_i8_finish(out, j, width, count, sums, QN_PANEL, (uint8_t *)y + (m0 * ldy + j) * size, ldy);
     }
   }
 }

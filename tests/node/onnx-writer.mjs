@@ -44,7 +44,7 @@ export function tensor(name, { type, dims, data, external }) {
 }
 
 /** kind: tensor, sequence, optional, map or maps (a sequence of them), with the type of the keys; dims: numbers, names, or null for a rank that is not declared. */
-function port({ name, type = 'float32', dims, kind = 'tensor', key = 'int64' }) {
+export function port({ name, type = 'float32', dims, kind = 'tensor', key = 'int64' }) {
   const shape = dims && bytes(2, concat(dims.map((d) => bytes(1, typeof d === 'number' ? int(1, d) : d ? bytes(2, d) : new Uint8Array(0)))));
   let proto = bytes(1, concat([int(1, TYPES[type]), shape ?? new Uint8Array(0)]));
   if (kind.startsWith('map')) proto = bytes(5, concat([int(1, TYPES[key]), bytes(2, proto)]));
