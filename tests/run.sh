@@ -20,7 +20,8 @@ count() { # a program whose last line is the sum of its tests; shown in full whe
     echo "$out"; failed=$((failed + 1))
   fi
   grep -E '^(SKIP|conformance)' <<< "$out"
-  local name="$*"; echo "${name#node }: $line"
+  local name="$*"; name=${name#node }; [ "$1" = quietly ] && name=$2
+  echo "$name: $line"
 }
 export ASAN_OPTIONS=detect_leaks=1
 for t in build/asan/test_*; do [ -x "$t" ] && [[ $t != *.* ]] && count "$t"; done
@@ -43,6 +44,11 @@ sum_node tests/browser/*.test.mjs
 
 # ONNX's cases: natively under the sanitizers, in Node and in Chromium with both builds
 count node tests/conformance/native.mjs
+small() { find build/cases/onnx-cases tests/fuzz/corpus -name '*.onnx' -size -16k 2>/dev/null | sort; } # and what the fuzzers found once
+quietly() { local name=$1; shift; "$@" 2>&1 | tail -40; return "${PIPESTATUS[0]}"; }
+mapfile -t models < <(small)
+count quietly "each allocation fails once (starve)" build/asan/starve "${models[@]}"
+count quietly "corpus of the fuzzer (fuzz_model)" build/asan/fuzz_model "${models[@]}"
 count node tests/conformance/conformance.mjs
 count node tests/conformance/conformance.mjs --browser
 

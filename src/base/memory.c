@@ -9,11 +9,12 @@ typedef struct header {
   void *base;
 } header;
 
-static size_t live_bytes, calls, fail_after; /* process-wide, like the heap that they describe */
+static size_t live_bytes, calls, fail_after, limit; /* process-wide, like the heap that they describe */
 
 void *qn_alloc(size_t size) {
   calls++;
   if (fail_after && --fail_after == 0) { fail_after = 1; return NULL; }
+  if (limit && (live_bytes > limit || size > limit - live_bytes)) return NULL;
   size_t total;
   if (!qn_size_add(size, QN_ALIGN + sizeof(header) + QN_SLACK, &total)) return NULL;
   unsigned char *base = malloc(total);
@@ -44,6 +45,7 @@ void qn_free(void *block) {
 size_t qn_alloc_bytes(void) { return live_bytes; }
 size_t qn_alloc_count(void) { return calls; }
 void qn_alloc_fail_after(size_t n) { fail_after = n; }
+void qn_alloc_limit(size_t bytes) { limit = bytes; }
 
 struct qn_pool_chunk {
   struct qn_pool_chunk *next;

@@ -20,6 +20,8 @@ size_t qn_alloc_bytes(void); /* bytes in live blocks, slack not counted */
 size_t qn_alloc_count(void); /* calls of qn_alloc since start: tests show that a repeated run makes none */
 /* Tests: the n-th allocation from now (1 = the next) and all after it fail; 0 switches off. */
 void qn_alloc_fail_after(size_t n);
+/* Allocations that would bring qn_alloc_bytes() above `bytes` fail; 0: no limit. */
+void qn_alloc_limit(size_t bytes);
 
 /* A bump pool. Zero-initialised is empty. Everything in it is freed at once. */
 typedef struct qn_pool {

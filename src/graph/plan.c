@@ -128,7 +128,7 @@ static void place(qn_frame *f, qn_plan *p) {
   for (; p; p = p->sibling) {
     for (qn_plan_value *v = p->values; v; v = v->next)
       if (v->storage && v->storage->in_arena) v->value.tensor.data = f->arena + v->storage->offset;
-    for (int i = 0; i < p->n_steps; i++) p->steps[i].step.scratch = f->arena + p->steps[i].scratch_offset;
+    for (int i = 0; i < p->n_steps; i++) p->steps[i].step.scratch = f->arena ? f->arena + p->steps[i].scratch_offset : NULL;
     place(f, p->children);
   }
 }
