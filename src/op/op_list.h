@@ -215,6 +215,11 @@ QN_OP(svm_classifier)
 QN_OP(svm_regressor)
 
 /* text */
+QN_OP(string_concat)
+QN_OP(string_split)
+QN_OP(regex_full_match)
+QN_OP(string_normalizer)
+QN_OP(tfidf_vectorizer)
 
 /* signal */
 QN_OP(dft)
