@@ -146,26 +146,16 @@ static void finish_targets(const ensemble *e, bool narrow, double *score, float 
   qn_score_row(e->transform, z, n);
 }
 
-/* Two classes of which the trees score one: the other is made up from it. Returns the label's index. */
+/* Two classes of which the trees score one: if it is the first, the other is made up from it. Returns the label's index. */
 static int finish_two(const ensemble *e, bool narrow, double *score, const uint8_t *reached, float *z) {
-  bool both = reached[1];
-  if (e->n_base == 2 && both) { /* onnxruntime takes the weights for class 0's here and does not look at class 1's */
-    score[1] = add(e, narrow, score[0], 1);
-    score[0] = -score[1];
-  } else if (e->n_base == 2) {
-    score[1] = add(e, narrow, score[1], 1);
-    score[0] = add(e, narrow, score[0], 0);
-  } else if (e->n_base == 1) {
-    score[0] = add(e, narrow, score[0], 0);
-  }
-  const double weight = both ? score[1] : score[0];
-  const int label = e->positive ? weight > 0.5 : weight > 0;
+  const int scored = reached[1];
+  for (int i = 0; i < 2; i++)
+    if (e->n_base == 2 || (e->n_base == 1 && i == scored)) score[i] = add(e, narrow, score[i], e->n_base == 2 ? (size_t)i : 0);
   z[0] = (float)score[0], z[1] = (float)score[1];
-  if (both || e->n_base == 2) qn_score_row(e->transform, z, 2);
+  if (scored || e->n_base == 2) qn_score_row(e->transform, z, 2);
   else if (e->transform == QN_SCORE_PROBIT) z[0] = qn_probit(z[0]), z[1] = 0;
-  else if (e->positive) z[1] = z[0], z[0] = 1 - z[0];
-  else qn_score_pair(e->transform, z[0], true, z);
-  return label;
+  else qn_score_pair(e->transform, z[0], !e->positive, z);
+  return score[scored] > (e->positive ? 0.5 : 0);
 }
 
 static int64_t finish_classes(const ensemble *e, bool narrow, double *score, uint8_t *reached, float *z) {

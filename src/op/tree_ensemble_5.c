@@ -1,5 +1,6 @@
 /* ai.onnx.ml TreeEnsemble (version 5): inner nodes and leaves in lists of their own, sets of members, output of the input's type.
- * The lists are rewritten as those of the older operators, which the kernel reads. */
+ * The lists are rewritten as those of the older operators, which the kernel reads. post_transform is numbered as in the standard;
+ * onnxruntime 1.2x takes 1 for LOGISTIC and 2 for SOFTMAX. */
 #include <string.h>
 
 #include "kernel/tree.h"
