@@ -33,7 +33,9 @@ COLD_KERNELS := cast order picture_file inflate number_text fft taps conv_ref ra
 CORE_OPT     := -Os
 # The reader, the graph and operators that no model waits for, as small as can be: 2.6 KB less on the wire than at -Os.
 SMALL_OPT    := -Oz
-SMALL_OPERATORS := regions col2im image_decoder spectral_tables losses optimizers random experimental fourier deform_conv dropout
+SMALL_OPERATORS := regions col2im image_decoder spectral_tables losses optimizers random experimental fourier deform_conv dropout \
+  feature_columns feature_scaling label_encoder linear_model maps ml string_normalizer strings svm tfidf_vectorizer tree_ensemble tree_ensemble_5
+SMALL_KERNELS := lookup regex score svm tree_build utf8
 
 XNN_DEFINES := -DXNN_LOG_LEVEL=0 -DFXDIV_USE_INLINE_ASSEMBLY=0 -DXNN_ENABLE_MEMOPT=1 -DXNN_ENABLE_GEMM_M_SPECIALIZATION=1 \
   $(foreach f,CPUINFO ASSEMBLY SPARSE KLEIDIAI HVX VSX RISCV_VECTOR DWCONV_MULTIPASS ARM_FP16_SCALAR ARM_FP16_VECTOR ARM_BF16 \
