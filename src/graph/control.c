@@ -109,7 +109,7 @@ qn_status qn_loop_values(qn_step *s, qn_loop *l, int carried, int scans, int sli
 qn_status qn_loop_collect(qn_step *s, qn_loop *l, int k, const qn_value *v) {
   qn_value *all = &l->collected[k];
   const qn_tensor *t = &v->tensor;
-  if (v->kind != QN_KIND_TENSOR || t->dtype == QN_STRING || t->rank + 1 > QN_MAX_RANK || qn_dtype_size(t->dtype) == 0)
+  if (v->kind != QN_KIND_TENSOR || t->rank + 1 > QN_MAX_RANK || qn_dtype_size(t->dtype) == 0)
     return qn_step_fail(s, QN_ERR_UNSUPPORTED, "a scan output that is not a plain tensor");
   int64_t dims[QN_MAX_RANK];
   dims[0] = l->iteration + 1;
@@ -117,6 +117,15 @@ qn_status qn_loop_collect(qn_step *s, qn_loop *l, int k, const qn_value *v) {
   if (l->iteration && (all->tensor.rank != t->rank + 1 || memcmp(all->tensor.dims + 1, t->dims, (size_t)t->rank * sizeof(int64_t)) || all->tensor.dtype != t->dtype))
     return qn_step_fail(s, QN_ERR_SHAPE, "scan output %d changes its shape from one iteration to the next", k);
   size_t bytes = qn_tensor_bytes(t), used = bytes * (size_t)l->iteration;
+  if (t->dtype == QN_STRING) { /* the body's bytes change with the next iteration */
+    qn_value joined = {0};
+    QN_TRY(qn_value_reserve(&joined, QN_STRING, t->rank + 1, dims, s->err));
+    if (used) memcpy(joined.tensor.data, all->tensor.data, used);
+    if (bytes) memcpy((uint8_t *)joined.tensor.data + used, t->data, bytes);
+    const qn_status status = qn_value_copy(all, &joined, s->err);
+    qn_value_clear(&joined);
+    return status;
+  }
   if (l->iteration && used + bytes > all->capacity) { /* doubles, so that copying stays linear */
     qn_value bigger = {0};
     int64_t room[QN_MAX_RANK];

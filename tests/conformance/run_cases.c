@@ -47,7 +47,7 @@ static const char *compare(const qn_tensor *got, const qn_tensor *want, double r
   if (got->dtype == QN_STRING) {
     for (int64_t i = 0; i < got->count; i++) {
       const qn_string *x = (const qn_string *)got->data + i, *y = (const qn_string *)want->data + i;
-      if (x->length != y->length || memcmp(x->data, y->data, x->length)) return "strings differ";
+      if (x->length != y->length || (x->length && memcmp(x->data, y->data, x->length))) return "strings differ";
     }
     return "";
   }
