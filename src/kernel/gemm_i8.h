@@ -1,4 +1,4 @@
-/* The exact 8-bit matrix product: A widened to int16 with its zero point subtracted, B int8 in memory and widened on load. */
+/* The exact 8-bit matrix product: A widened to int16 with its zero point subtracted, B int8 in memory and widened panel by panel. */
 #ifndef QN_KERNEL_GEMM_I8_H
 #define QN_KERNEL_GEMM_I8_H
 

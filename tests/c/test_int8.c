@@ -83,6 +83,8 @@ TEST(products) {
   for (int i = 0; i < 160; i++) one_product(1 + below(11), 1 + below(40), 1 + below(50), i & 1, i & 2);
   one_product(131, 24, 66, true, true); /* more than one block of rows */
   one_product(1, 17, 333, false, true);
+  one_product(70, 9, 1601, true, false); /* a panel widened in parts */
+  one_product(7, 11, 770, false, true);
 }
 
 TEST(extreme_sums_do_not_saturate) { /* all products at their largest, as dot instructions on 8 bits would clip them */
