@@ -43,8 +43,18 @@ export async function readManifest(spec, signal) {
   if (!manifest || typeof manifest !== 'object' || Array.isArray(manifest)) throw bad('it is not an object');
   if (typeof manifest.model === 'string') manifest.models ??= { model: manifest.model };
   if (!manifest.models || typeof manifest.models !== 'object' || !Object.keys(manifest.models).length) throw bad('"models" is missing');
-  for (const [role, entry] of Object.entries(manifest.models)) if (typeof fileName(entry) !== 'string') throw bad(`models.${role} names no file`);
+  const files = Object.entries(manifest.models).map(([role, entry]) => /** @type {[string, any]} */ ([`models.${role}`, entry]));
+  for (const [what, entry] of manifest.labels === undefined ? files : [...files, ['labels', manifest.labels]]) checkEntry(what, entry, bad);
+  for (const [key, value] of Object.entries(manifest.options ?? {})) if (typeof value !== 'number') throw bad(`options.${key} is not a number`);
   return { manifest: { ...manifest, name: String(manifest.name ?? ''), version: String(manifest.version ?? '') }, base };
+}
+
+/** @param {string} what @param {any} entry @param {(why: string) => Error} bad */
+function checkEntry(what, entry, bad) {
+  if (typeof fileName(entry) !== 'string' || !fileName(entry)) throw bad(`${what} names no file`);
+  if (typeof entry === 'string') return;
+  if (entry.size !== undefined && !(Number.isSafeInteger(entry.size) && entry.size >= 0)) throw bad(`${what}.size is not a number of bytes`);
+  if (entry.sha256 !== undefined && !/^[0-9a-f]{64}$/.test(entry.sha256)) throw bad(`${what}.sha256 is not the 64 hexadecimal digits of a SHA-256`);
 }
 
 /** @param {any} entry @returns {string} */
