@@ -70,7 +70,7 @@ $(FUZZ_TOOLS:%=build/asan/%): build/asan/%: build/asan/tests/fuzz/%.o build/asan
 build/asan/test_%: build/asan/tests/c/test_%.o build/asan/libquern.a
 	@$(CC) $(SANITIZE) $^ -lm -o $@
 .SECONDARY:
--include $(NATIVE_OBJ:.o=.d) $(ASAN_OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(wildcard build/asan/tests/*/*.d build/fuzz/tests/*/*.d)
+-include $(NATIVE_OBJ:.o=.d) $(ASAN_OBJ:.o=.d) $(wildcard build/asan/tests/*/*.d)
 
 wasm-tests: toolchain deps
 	@$(MAKE_WASM) VARIANT=simd tests && $(MAKE_WASM) VARIANT=relaxed tests
@@ -111,6 +111,7 @@ build/fuzz/%.o: %.c
 	@$(FUZZ_CC) $(NATIVE_FLAGS) -Wno-pass-failed -DQN_LIBFUZZER -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -c $< -o $@
 build/fuzz/fuzz_model: build/fuzz/tests/fuzz/fuzz_model.o $(FUZZ_OBJ)
 	@$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $^ -lm -o $@
+-include $(FUZZ_OBJ:.o=.d) build/fuzz/tests/fuzz/fuzz_model.d
 fuzz-model: build/fuzz/fuzz_model ## fuzzes reading, planning and running small models by libFuzzer
 	@mkdir -p build/fuzz/corpus build/fuzz/found
 	@cd build/fuzz && ./fuzz_model -max_total_time=$(SECONDS_LONG) -timeout=25 -rss_limit_mb=2048 -malloc_limit_mb=1024 -max_len=65536 -artifact_prefix=found/ -print_final_stats=1 corpus ../../tests/fuzz/corpus $(CORPUS)

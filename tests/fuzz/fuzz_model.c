@@ -14,10 +14,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
   qn_alloc_limit(before + ((size_t)64 << 20)); /* a file may ask for any shape; this much is given */
   qn_model *m = qn_model_create();
   qn_status status = run_model(m, bytes, size, 200000);
-  if (status != QN_OK && strlen(qn_model_error(m)->text) < 10) { printf("no sentence for status %d\n", (int)status); abort(); }
+  if (status != QN_OK && strlen(qn_model_error(m)->text) < 10) { fprintf(stderr, "no sentence for status %d\n", (int)status); abort(); }
   qn_model_free(m);
   qn_alloc_limit(0);
-  if (qn_alloc_bytes() != before) { printf("%zu bytes leaked\n", qn_alloc_bytes() - before); abort(); }
+  if (qn_alloc_bytes() != before) { fprintf(stderr, "%zu bytes leaked\n", qn_alloc_bytes() - before); abort(); }
   return 0;
 }
 
