@@ -25,8 +25,13 @@ node_modules: package-lock.json
 build/build_id.h: tools/build-id.sh FORCE
 	@mkdir -p build; tools/build-id.sh build/build_id.h
 
-wasm: toolchain deps build/build_id.h ## dist/quern-simd.wasm and dist/quern-relaxed.wasm
+TO ?= dist/custom
+wasm: toolchain deps build/build_id.h ## dist/quern-simd.wasm and dist/quern-relaxed.wasm; FOR="a.onnx b/manifest.json": for these models alone, into dist/custom
 	@$(MAKE_WASM) VARIANT=simd && $(MAKE_WASM) VARIANT=relaxed
+ifdef FOR
+	@$(MAKE) -s FOR= js build/asan/list_operators
+	@node tools/custom-build.mjs build/asan/list_operators "$(MAKE) -s -f wasm/wasm.mk EMCC=$(EMCC) EMCC_FILE=$(EMCC)" $(TO) $(FOR)
+endif
 
 js: node_modules build/build_id.h ## the JavaScript of dist/ and its declarations
 	@node tools/build-js.mjs
@@ -47,7 +52,7 @@ FUZZ_TOOLS   := mutate starve fuzz_model
 C_TESTS      := $(patsubst tests/c/%.c,%,$(wildcard tests/c/test_*.c))
 
 native: build/native/libquern.a build/native/run_cases ## the core as a library, and the runner of ONNX test cases
-asan: $(C_TESTS:%=build/asan/%) build/asan/run_cases $(FUZZ_TOOLS:%=build/asan/%)
+asan: $(C_TESTS:%=build/asan/%) build/asan/run_cases build/asan/list_operators $(FUZZ_TOOLS:%=build/asan/%)
 
 build/native/%.o: %.c
 	@mkdir -p $(@D)
@@ -82,12 +87,18 @@ test: dist           ## all tests, native, wasm, Node and browser
 ORT ?= $(wildcard tests/bench/node_modules)
 conformance: wasm js ## ONNX's cases in both builds; writes tests/conformance/RESULTS.md; UPDATE=1 also what is expected to pass
 	@node tests/conformance/conformance.mjs --results $(if $(UPDATE),--update) $(if $(ORT),--ort $(ORT))
+	@$(MAKE) -s operators
+
+operators: build/asan/list_operators ## docs/OPERATORS.md from the operator table and the last run of make conformance
+	@node tools/operators.mjs $<
 
 conformance-native: deps build/asan/run_cases ## the same cases under the sanitizers
 	@node tests/conformance/native.mjs
 
+# Several branches add operators at once, so a stale docs/OPERATORS.md is said here and fails in CI, where the branches have met.
 check: node_modules  ## include arrows, types, generated files
 	@node tools/check-includes.mjs && node_modules/.bin/tsc -p web/tsconfig.json && node_modules/.bin/tsc -p tests/types
+	@$(MAKE) -s build/asan/list_operators && node tools/operators.mjs build/asan/list_operators --check $(if $(CI),,|| true)
 
 size: wasm js        ## bytes on the wire by part, against the budget
 	@node tools/size.mjs
@@ -120,4 +131,4 @@ clean:               ## everything that was built, but not the toolchain and dep
 	@rm -rf build dist
 
 FORCE:
-.PHONY: help dist toolchain deps wasm js models native asan wasm-tests test conformance conformance-native check size bench clients fuzz fuzz-model clean FORCE
+.PHONY: help dist toolchain deps wasm js models native asan wasm-tests test conformance conformance-native operators check size bench clients fuzz fuzz-model clean FORCE

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "graph/describe.h"
 #include "graph/execute.h"
 #include "graph/ir.h"
 #include "model/onnx.h"
@@ -220,6 +221,14 @@ qn_status qn_run_step(qn_model *m, uint32_t budget_us, bool *done) {
   return status;
 }
 
+qn_status qn_run_next(qn_model *m, const qn_plan_step **step) {
+  *step = NULL;
+  if (m->stage != RUNNING) return wrong_time(m, "a run was looked at");
+  qn_status status = qn_execute_next(&m->executor, step);
+  if (status != QN_OK) m->stage = READY;
+  return status;
+}
+
 void qn_run_cancel(qn_model *m) {
   if (m->stage != RUNNING) return;
   for (int i = 0; i < m->executor.depth; i++) {
@@ -233,6 +242,36 @@ void qn_run_cancel(qn_model *m) {
 const qn_value *qn_output_value(const qn_model *m, int i) {
   if (m->stage != DONE || i < 0 || i >= m->n_outputs) return NULL;
   return qn_frame_output(m->frame, i, NULL);
+}
+
+/* ---- looking inside ---- */
+
+char *qn_model_describe(const qn_model *m) { return qn_describe(&m->onnx, m->stage == BROKEN ? NULL : m->graph); }
+
+const qn_plan_step *qn_plan_step_at(const qn_model *m, int i) {
+  const qn_plan *p = m->frame ? m->frame->current : NULL;
+  return p && i >= 0 && i < p->n_steps ? &p->steps[i] : NULL;
+}
+
+bool qn_plan_is_whole(const qn_model *m) { return m->frame && m->frame->current && m->frame->current->complete; }
+
+void qn_step_describe(const qn_plan_step *s, qn_step_info *info) {
+  *info = (qn_step_info){.domain = s->step.op->domain, .op = s->step.op->name, .name = s->step.name, .n_in = s->step.n_in, .n_out = s->step.n_out};
+}
+
+const qn_value *qn_step_input(const qn_plan_step *s, int i) { return i >= 0 && i < s->step.n_in ? s->step.in[i] : NULL; }
+const qn_value *qn_step_output(const qn_plan_step *s, int i) { return i >= 0 && i < s->step.n_out ? s->step.out[i] : NULL; }
+
+const char *qn_step_output_name(const qn_model *m, const qn_plan_step *s, int i) {
+  const qn_frame *f = m->executor.depth ? m->executor.stack[m->executor.depth - 1] : m->frame;
+  if (!f || s->node < 0 || s->node >= f->ir->n_nodes || i < 0 || i >= f->ir->nodes[s->node].n_out) return "";
+  int id = f->ir->nodes[s->node].out[i];
+  return id >= 0 ? f->ir->values[id].name : "";
+}
+
+bool qn_step_output_channels_last(const qn_plan_step *s, int i) {
+  const qn_value *v = qn_step_output(s, i);
+  return v && ((const qn_plan_value *)(const void *)v)->channels_last; /* a step's ports are the first members of plan values */
 }
 
 /* ---- statistics ---- */

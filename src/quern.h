@@ -59,7 +59,8 @@ qn_value *qn_input_value(qn_model *m, int i);
 
 /* Begins a run: plans it if these shapes are new. All inputs must be bound. */
 qn_status qn_run_start(qn_model *m);
-/* Runs for about `budget_us` microseconds (0: to the end) at node boundaries. *done tells whether the run is over. */
+/* Runs for about `budget_us` microseconds (0: to the end; QN_ONE_NODE: one step) at node boundaries. *done tells whether the run is over. */
+#define QN_ONE_NODE UINT32_MAX
 qn_status qn_run_step(qn_model *m, uint32_t budget_us, bool *done);
 /* Ends a run that is not done. */
 void qn_run_cancel(qn_model *m);
@@ -78,6 +79,33 @@ typedef struct qn_stats {
   int opset;
 } qn_stats;
 void qn_model_stats(const qn_model *m, qn_stats *stats);
+
+/* ---- looking inside: reports, profiles, comparisons ---- */
+
+/* What the file holds, in the lines of graph/describe.h, whether the model could be loaded or not; NULL without memory, else for qn_free. */
+char *qn_model_describe(const qn_model *m);
+
+typedef struct qn_plan_step qn_plan_step; /* of a plan: a node, a fused form of several, or a change of layout */
+typedef struct qn_step_info {
+  const char *domain, *op;  /* of the form that runs: "quern" for those that passes and the planner make */
+  const char *name;         /* of the node in the file, or "" */
+  int n_in, n_out;
+} qn_step_info;
+
+/* Between qn_run_start and the end of a run: the step that qn_run_step begins with, planned if need be; NULL at the end. */
+qn_status qn_run_next(qn_model *m, const qn_plan_step **step);
+/* Step i of the segment that the main graph is in, or NULL. After qn_run_start that is all of it, unless shapes depend on data. */
+const qn_plan_step *qn_plan_step_at(const qn_model *m, int i);
+/* Whether that segment reaches the end of the graph. */
+bool qn_plan_is_whole(const qn_model *m);
+void qn_step_describe(const qn_plan_step *s, qn_step_info *info);
+/* NULL where one is absent. Shapes are in storage order. */
+const qn_value *qn_step_input(const qn_plan_step *s, int i);
+const qn_value *qn_step_output(const qn_plan_step *s, int i);
+/* The name that output i has in the file, or "". `s` is of the graph that runs: what qn_run_next gave. */
+const char *qn_step_output_name(const qn_model *m, const qn_plan_step *s, int i);
+/* Whether output i is stored as [N, spatial…, C]. */
+bool qn_step_output_channels_last(const qn_plan_step *s, int i);
 
 /* A clock in microseconds for budgets, supplied by the host (natively: monotonic time). */
 extern uint64_t qn_now_us(void);

@@ -29,6 +29,8 @@ for variant in simd relaxed; do
   for t in build/$variant/tests/test_*.cjs; do count node $relaxed "$t"; done
 done
 
+if make -s check; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+
 sum_node() { # node's test runner, spec on the terminal, counts from its summary
   local log; log=$(mktemp)
   node $relaxed --test --test-concurrency=1 --test-reporter=spec "$@" 2>&1 | tee "$log"

@@ -68,6 +68,7 @@ typedef struct qnw_model {
   uint64_t stats[STAT_COUNT];
   qn_error error;             /* of calls that fail before they reach the core */
   bool own_error;
+  const qn_plan_step *step;   /* of qnw_run_next */
 } qnw_model;
 
 qnw_model *qnw_create(void) {
@@ -269,6 +270,26 @@ int qnw_run_step(qnw_model *m, uint32_t budget_us) {
 }
 
 void qnw_run_cancel(qnw_model *m) { qn_run_cancel(m->core); }
+
+/* ---- looking inside ---- */
+
+/* Text for qnw_release; see qn_model_describe. */
+char *qnw_describe(const qnw_model *m) { return qn_model_describe(m->core); }
+
+int qnw_run_next(qnw_model *m) { return core(m, qn_run_next(m->core, &m->step)); }
+const qn_plan_step *qnw_next_step(const qnw_model *m) { return m->step; }
+const qn_plan_step *qnw_plan_step(const qnw_model *m, int i) { return qn_plan_step_at(m->core, i); }
+int qnw_plan_is_whole(const qnw_model *m) { return qn_plan_is_whole(m->core); }
+/* 0: domain, 1: operator, 2: name of the node */
+const char *qnw_step_text(const qn_plan_step *s, int which) {
+  qn_step_info info;
+  qn_step_describe(s, &info);
+  return which == 0 ? info.domain : which == 1 ? info.op : info.name;
+}
+const qn_value *qnw_step_input(const qn_plan_step *s, int i) { return qn_step_input(s, i); }
+const qn_value *qnw_step_output(const qn_plan_step *s, int i) { return qn_step_output(s, i); }
+const char *qnw_step_output_name(const qnw_model *m, const qn_plan_step *s, int i) { return qn_step_output_name(m->core, s, i); }
+int qnw_step_channels_last(const qn_plan_step *s, int i) { return qn_step_output_channels_last(s, i); }
 
 /* ---- reading text: qn_ocr between its three models, tensors staying in the heap ---- */
 

@@ -78,6 +78,25 @@ $(DIST)/quern-$(VARIANT).wasm: $(CORE_OBJ) $(GLUE_OBJ) $(DEP_LIB) $(EXPORTS) was
 	@node tools/wasm-imports.mjs $(OUT)/quern.wasm wasm/imports.txt
 	@cp $(OUT)/quern.wasm $@
 
+# A custom build: make … CUSTOM=FOLDER TO=FOLDER custom, where the first has op_list.h (the operators) and exports.txt. All other objects are those of
+# the full build; the linker drops what the shorter table does not reach.
+# WITHOUT: parts of wasm/custom-stubs.c that no operator of the list needs.
+CUSTOM_OBJ := $(addprefix $(CUSTOM)/$(VARIANT)/,op_table.o custom-stubs.o)
+LEFT_OUT   := %/src/op/op_table.o $(if $(findstring CONTROL,$(WITHOUT)),%/src/graph/control.o %/src/graph/scan.o %/src/graph/sequence_map.o) \
+  $(if $(findstring QUANTIZED,$(WITHOUT)),%/src/graph/pass_quantize.o) $(if $(findstring ATTENTION,$(WITHOUT)),%/src/graph/pass_attention.o) \
+  $(if $(findstring NORM,$(WITHOUT)),%/src/graph/pass_norm.o)
+custom: $(DIST)/quern-$(VARIANT).wasm $(CUSTOM_OBJ)
+	@echo "  $(VARIANT)  link for $(CUSTOM)"
+	@$(EMCC) $(ISA.$(BASE)) $(if $(THREADS),-pthread) $(patsubst %/quern.map,%/custom.map,$(subst @$(EXPORTS),@$(CUSTOM)/exports.txt,$(LINK_FLAGS))) \
+	  $(filter-out $(LEFT_OUT),$(CORE_OBJ)) $(CUSTOM_OBJ) $(GLUE_OBJ) $(DEP_LIB) -o $(CUSTOM)/$(VARIANT)/quern.wasm
+	@node tools/wasm-imports.mjs $(CUSTOM)/$(VARIANT)/quern.wasm wasm/imports.txt
+	@mkdir -p $(TO); cp $(CUSTOM)/$(VARIANT)/quern.wasm $(TO)/quern-$(VARIANT).wasm
+$(CUSTOM)/$(VARIANT)/op_table.o: src/op/op_table.c $(CUSTOM)/op_list.h
+	@mkdir -p $(@D); $(WASM_CC) $(CORE_CFLAGS) -DQN_OP_LIST='"$(abspath $(CUSTOM))/op_list.h"' $(CORE_OPT) -c $< -o $@
+$(CUSTOM)/$(VARIANT)/custom-stubs.o: wasm/custom-stubs.c $(CUSTOM)/op_list.h
+	@mkdir -p $(@D); $(WASM_CC) $(CORE_CFLAGS) $(WITHOUT:%=-DQN_WITHOUT_%) $(CORE_OPT) -c $< -o $@
+.PHONY: custom
+
 # C tests for Node: build/<variant>/tests/test_x.cjs
 TEST_SRC := $(wildcard tests/c/test_*.c)
 tests: $(TEST_SRC:tests/c/%.c=$(OUT)/tests/%.cjs)

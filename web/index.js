@@ -1,5 +1,6 @@
 // The public entry.
 import { QuernError } from './core/errors.js';
+import { inspectLocal } from './core/inspect.js';
 import { LocalModel } from './core/model.js';
 import { isNode, isPage } from './core/platform.js';
 import { init, workerOption } from './core/runtime.js';
@@ -25,6 +26,8 @@ export { QuernError, Tensor, init, version };
  * @typedef {import('./predict/ocr.js').OcrAnswer} OcrAnswer
  * @typedef {import('./predict/vad.js').VadAnswer} VadAnswer
  * @typedef {import('./core/runtime.js').InitOptions} InitOptions
+ * @typedef {import('./core/inspect.js').Inspection} Inspection
+ * @typedef {import('./core/profile.js').ProfileTable} ProfileTable
  *
  * worker: false computes on the calling thread, where runSync() is possible. externalData: files that the model refers to, when they do
  * not lie beside it. deterministic: the same bits on every machine, a little slower. skipPasses: for tests, what of the graph is left as it is.
@@ -37,7 +40,7 @@ export { QuernError, Tensor, init, version };
  * @property {(feeds: Record<string, InputValue>, options?: RunOptions) => Promise<Record<string, any>>} run tensors in, tensors out
  * @property {(feeds: Record<string, InputValue>, options?: { outputs?: readonly string[] }) => Record<string, any>} runSync on this thread, to the end
  * @property {(input: ImageInput | AudioInput, options?: PredictOptions) => Promise<any>} predict what the package is for
- * @property {() => Report} report
+ * @property {(options?: { profile?: boolean }) => Report} report profile: times runs node by node from the first call on
  * @property {() => void} dispose
  */
 
@@ -48,24 +51,47 @@ export { QuernError, Tensor, init, version };
  * @returns {Promise<Model>}
  */
 export async function load(source, options = {}) {
-  const { signal, onProgress, worker, backend = 'auto', threads = 'auto', deterministic, skipPasses } = options;
+  const { backend = 'auto', threads = 'auto' } = options;
   if (backend !== 'auto' && backend !== 'cpu') throw new QuernError('unsupported', `there is no backend '${backend}' in this release; 'auto' takes the best there is`);
   if (threads !== 'auto' && !(Number(threads) >= 1)) throw new QuernError('bad-argument', `threads is 'auto' or a number from 1 up, got ${threads}`);
+  return placed(source, options, (spec, how) => WorkerModel.load(spec, how), (spec, how) => LocalModel.load(spec, how));
+}
+
+/**
+ * What is in a model and whether it will run: operators and which of them are missing, types, sizes, and, for given shapes, plan and
+ * memory. Where a model cannot be loaded, `problem` says why.
+ * @param {Source} source
+ * @param {Omit<LoadOptions, 'backend' | 'threads'> & { shapes?: Record<string, readonly number[]> }} [options]
+ * @returns {Promise<import('./core/inspect.js').Inspection>}
+ */
+export function inspect(source, options = {}) {
+  return placed(source, options, (spec, how) => WorkerModel.inspect(spec, how), (spec, how) => inspectLocal(spec, how));
+}
+
+/**
+ * In a worker where there can be one and it is wanted, else here, with the reason.
+ * @template T
+ * @param {Source} source
+ * @param {LoadOptions & { shapes?: Record<string, readonly number[]> }} options
+ * @param {(spec: import('./core/source.js').SourceSpec, how: import('./worker/client.js').LoadOptions) => Promise<T>} inWorker
+ * @param {(spec: import('./core/source.js').SourceSpec, how: import('./core/model.js').LocalOptions & import('./worker/client.js').LoadOptions) => Promise<any>} here
+ * @returns {Promise<any>}
+ */
+async function placed(source, { signal, onProgress, worker, deterministic, skipPasses, shapes, externalData: given = {} }, inWorker, here) {
   const spec = describeSource(source);
-  const given = options.externalData ?? {};
   const externalData = new Map([...(given instanceof Map ? given : Object.entries(given))].map(([name, file]) => [name, describeSource(file)]));
-  const local = { signal, onProgress, externalData, deterministic, skipPasses };
+  const how = { signal, onProgress, externalData, deterministic, skipPasses, shapes };
   let whereReason = 'worker: false';
   if (isNode) whereReason = 'Node';
   else if (!isPage) whereReason = 'already in a worker';
   else if (workerOption() === false) whereReason = 'init({ worker: false })';
   else if (worker !== false) {
     try {
-      return await WorkerModel.load(spec, local);
+      return await inWorker(spec, how);
     } catch (error) {
       if (!(error instanceof NoWorker)) throw error;
       whereReason = error.message;
     }
   }
-  return LocalModel.load(spec, { ...local, whereReason });
+  return here(spec, { ...how, whereReason });
 }

@@ -56,7 +56,10 @@ qn_status qn_add_scalar(qn_ir *g, qn_dtype dtype, int *id) {
 qn_status qn_node_become(qn_ir *g, qn_ir_node *n, const char *domain, const char *name, const int *in, int count) {
   const qn_op *op = qn_op_find(domain, name, domain[0] ? 1 : n->opset);
   int *copy = qn_pool_alloc(&g->context->pool, (size_t)count * sizeof *copy);
-  if (!op || !copy) return qn_rewrite_no_memory(g);
+  if (!op)
+    return qn_fail(g->context->err, QN_ERR_UNSUPPORTED, "this custom build of Quern, made for other models, lacks the operator that a pass turns '%s' into: %s%s%s",
+                   n->name, domain, domain[0] ? "." : "", name);
+  if (!copy) return qn_rewrite_no_memory(g);
   memcpy(copy, in, (size_t)count * sizeof *copy);
   n->op = op;
   n->opset = domain[0] ? 1 : n->opset;

@@ -345,7 +345,8 @@ qn_status qn_ir_build(qn_context *c, const qn_graph *g, qn_ir **out) {
   QN_TRY(qn_expand_contrib(c->onnx, c->err));
   collect_missing(c->onnx, g, &list);
   if (list.count)
-    return qn_fail(c->err, QN_ERR_UNSUPPORTED, "the model uses %d operator%s that Quern does not have: %s", list.count, list.count > 1 ? "s" : "", list.text);
+    return qn_fail(c->err, QN_ERR_UNSUPPORTED, "the model uses %d operator%s that %s: %s", list.count, list.count > 1 ? "s" : "",
+                   qn_op_table_is_custom ? "this custom build of Quern, made for other models, lacks" : "Quern does not have", list.text);
   return build_graph(c, g, NULL, out);
 }
 

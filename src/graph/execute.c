@@ -23,18 +23,27 @@ static qn_status run_control(qn_executor *e, qn_frame *f, qn_plan_step *step) {
   return status;
 }
 
-static qn_status execute(qn_executor *e, uint64_t until, bool *done) {
+/* The step that runs next, segments planned and finished bodies left on the way; NULL at the end of the run. */
+static qn_status find_next(qn_executor *e, qn_plan_step **step) {
+  *step = NULL;
   while (e->depth) {
     qn_frame *f = e->stack[e->depth - 1];
-    if (f->next_step == f->current->n_steps) {
-      if (!f->current->complete) {
-        QN_TRY(qn_frame_continue(f));
-        continue;
-      }
-      e->depth--;
-      continue;
+    if (f->next_step < f->current->n_steps) {
+      *step = &f->current->steps[f->next_step];
+      return QN_OK;
     }
-    qn_plan_step *step = &f->current->steps[f->next_step];
+    if (f->current->complete) e->depth--;
+    else QN_TRY(qn_frame_continue(f));
+  }
+  return QN_OK;
+}
+
+static qn_status execute(qn_executor *e, uint64_t until, bool *done) {
+  qn_plan_step *step;
+  for (;;) {
+    QN_TRY(find_next(e, &step));
+    if (!step) break;
+    qn_frame *f = e->stack[e->depth - 1];
     if (step->step.op->flags & QN_CONTROL) {
       QN_TRY(run_control(e, f, step));
     } else {
@@ -47,15 +56,26 @@ static qn_status execute(qn_executor *e, uint64_t until, bool *done) {
   return QN_OK;
 }
 
+/* Ends a run that failed; a later one starts control steps afresh. */
+static qn_status settle(qn_executor *e, qn_status status) {
+  if (status == QN_OK) return status;
+  for (int i = 0; i < e->depth; i++) {
+    qn_frame *f = e->stack[i];
+    if (f->current && f->next_step < f->current->n_steps) f->current->steps[f->next_step].step.phase = 0;
+  }
+  e->depth = 0;
+  return status;
+}
+
 qn_status qn_execute(qn_executor *e, uint32_t budget_us, bool *done) {
   *done = false;
-  qn_status status = execute(e, budget_us ? qn_now_us() + budget_us : 0, done);
-  if (status != QN_OK) {
-    for (int i = 0; i < e->depth; i++) { /* a later run starts control steps afresh */
-      qn_frame *f = e->stack[i];
-      if (f->current && f->next_step < f->current->n_steps) f->current->steps[f->next_step].step.phase = 0;
-    }
-    e->depth = 0;
-  }
-  return status;
+  uint64_t until = budget_us == QN_ONE_NODE ? 1 : budget_us ? qn_now_us() + budget_us : 0; /* 1: long past */
+  return settle(e, execute(e, until, done));
+}
+
+qn_status qn_execute_next(qn_executor *e, const qn_plan_step **step) {
+  qn_plan_step *found;
+  QN_TRY(settle(e, find_next(e, &found)));
+  *step = found;
+  return QN_OK;
 }

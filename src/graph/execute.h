@@ -11,8 +11,11 @@ typedef struct qn_executor {
 
 /* The main frame's inputs are bound. */
 qn_status qn_execute_begin(qn_executor *e, qn_frame *main);
-/* Runs for about budget_us (0: to the end). On failure the run is over. */
+#define QN_ONE_NODE UINT32_MAX
+/* Runs for about budget_us (0: to the end; QN_ONE_NODE: one step). On failure the run is over. */
 qn_status qn_execute(qn_executor *e, uint32_t budget_us, bool *done);
+/* What the next qn_execute begins with, planned if need be; *step = NULL at the end. On failure the run is over. */
+qn_status qn_execute_next(qn_executor *e, const qn_plan_step **step);
 
 /* Control flow (control.c). Returns QN_CALL with *body bound and ready when a body is to run, QN_OK when the step is complete. */
 qn_status qn_control_run(qn_frame *caller, qn_plan_step *step, qn_frame **body);

@@ -12,7 +12,9 @@ qn_status qn_become(qn_ir *g, qn_ir_node *n, const char *domain, const char *nam
   const qn_op *op = qn_op_find(domain, name, opset);
   int *ids = qn_pool_alloc(&g->context->pool, (size_t)(n_in + 1) * sizeof *ids);
   qn_attr *own = qn_pool_alloc(&g->context->pool, (size_t)(n_attrs + 1) * sizeof *own);
-  if (!op) return qn_fail(g->context->err, QN_ERR_STATE, "the operator %s is not there", name);
+  if (!op)
+    return qn_fail(g->context->err, QN_ERR_UNSUPPORTED, "this custom build of Quern, made for other models, lacks the operator that a pass turns '%s' into: %s%s%s",
+                   n->name, domain, domain[0] ? "." : "", name);
   if (!ids || !own) return qn_fail(g->context->err, QN_ERR_MEMORY, "no memory to fuse operators");
   memcpy(ids, in, (size_t)n_in * sizeof *ids);
   if (n_attrs) memcpy(own, attrs, (size_t)n_attrs * sizeof *own);

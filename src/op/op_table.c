@@ -2,13 +2,21 @@
 
 #include <string.h>
 
+/* A custom build (make wasm FOR=…) names a list of its own. */
+#ifndef QN_OP_LIST
+#define QN_OP_LIST "op/op_list.h"
+const bool qn_op_table_is_custom = false;
+#else
+const bool qn_op_table_is_custom = true;
+#endif
+
 #define QN_OP(name) extern const qn_op qn_op_##name;
-#include "op/op_list.h"
+#include QN_OP_LIST
 #undef QN_OP
 
 const qn_op *const qn_op_entries[] = {
 #define QN_OP(name) &qn_op_##name,
-#include "op/op_list.h"
+#include QN_OP_LIST
 #undef QN_OP
 };
 const int qn_op_entry_count = (int)(sizeof qn_op_entries / sizeof qn_op_entries[0]);

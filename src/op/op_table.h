@@ -9,5 +9,7 @@ const qn_op *qn_op_find(const char *domain, const char *name, int64_t opset);
 /* All entries, for listings. */
 extern const qn_op *const qn_op_entries[];
 extern const int qn_op_entry_count;
+/* Only the operators of some models are in this build. */
+extern const bool qn_op_table_is_custom;
 
 #endif

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { launch, skipReason } from '../browser/helpers/browser.mjs';
-import { writeResults } from './results.mjs';
+import { writeResults, writeSummary } from './results.mjs';
 import { runInBrowser } from './runner/in-browser.mjs';
 import { runInNode } from './runner/in-node.mjs';
 import { casesOf } from './runner/suite.mjs';
@@ -90,6 +90,7 @@ for (const suite of option.suite ? [option.suite] : SUITES) {
   }
 }
 if (option.update) writeExpected(expected);
+if (!partial) writeSummary(runs, expected);
 if (option.results) await writeResults(runs, option.ort);
 console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
 process.exit(count.failed ? 1 : 0);

@@ -18,7 +18,7 @@ def served():
     lines = subprocess.run([os.path.join(ROOT, 'build/asan/list_operators')], capture_output=True, text=True, check=True).stdout.split('\n')
     table = {}
     for line in filter(None, lines):
-        domain, name, since, until = line.split()
+        domain, name, since, until, _ = line.split()
         table.setdefault(('' if domain == '-' else domain, name), []).append((int(since), int(until)))
     return table
 

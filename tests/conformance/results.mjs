@@ -49,3 +49,31 @@ export async function writeResults(runs, ort) {
   }
   writeFileSync(path.join(HERE, 'RESULTS.md'), text);
 }
+
+/** The types of cases with one operator that pass, in the order of the standard. */
+const TYPES = ['float32', 'float64', 'float16', 'bfloat16', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64', 'bool', 'string',
+  'int4', 'uint4', 'int2', 'uint2', 'float8e4m3fn', 'float8e4m3fnuz', 'float8e5m2', 'float8e5m2fnuz', 'float8e8m0', 'float4e2m1'];
+
+/**
+ * What tools/operators.mjs reads: by operator cases, how many pass, and types; and the cases that do not pass by operator and reason.
+ * @param {{ suite: string, cases: any[], results: Map<string, any> }[]} runs
+ * @param {Record<string, { open: Record<string, string> }>} expected
+ */
+export function writeSummary(runs, expected) {
+  const ops = {}, open = {}, seen = new Set();
+  for (const { suite, cases, results } of [...runs].sort((a, b) => b.cases.length - a.cases.length)) // a case of several suites counts once
+    for (const c of cases) {
+      if (seen.has(c.id)) continue;
+      seen.add(c.id);
+      const names = Object.keys(c.ops), passed = results.get(c.id)?.status === 'pass';
+      const op = names.length === 1 ? names[0] : names.find((n) => n === c.op || n.endsWith(`.${c.op}`)) ?? c.op;
+      const entry = ops[op] ??= { cases: 0, passed: 0, types: [] };
+      entry.cases++;
+      if (passed) entry.passed++;
+      else ((open[op] ??= {})[expected[suite]?.open[c.id] ?? 'not known yet'] ??= []).push(c.id);
+      if (passed && names.length === 1) for (const { type } of [...c.inputs, ...c.outputs]) for (const t of TYPES) if (type === t || type.includes(`(${t})`)) if (!entry.types.includes(t)) entry.types.push(t);
+    }
+  for (const entry of Object.values(ops)) entry.types.sort((a, b) => TYPES.indexOf(a) - TYPES.indexOf(b));
+  const suites = [...new Set(runs.map((r) => r.suite))].join(' and ');
+  writeFileSync(path.join(ROOT, 'build/conformance.json'), JSON.stringify({ suites: `suites ${suites}, ${seen.size} cases`, ops, open }));
+}

@@ -95,8 +95,10 @@ export class Heap {
    */
   #call(name, ...args) {
     if (this.#dead) throw new QuernError('bad-state', this.#dead);
+    const exported = this.#exports['qnw_' + name];
+    if (!exported) throw new QuernError('unsupported', `this wasm is a custom build, made for other models: it has no ${name}`);
     try {
-      return this.#exports['qnw_' + name](...args);
+      return exported(...args);
     } catch (cause) {
       this.#dead = `the model stopped at an earlier internal error (${messageOf(cause)}); load it again`;
       throw new QuernError('internal', `internal error in ${name}: ${messageOf(cause)}. This is a bug in Quern; the model has to be loaded again.`, { cause });
@@ -375,6 +377,71 @@ export class Heap {
   /** @param {number} model */
   cancel(model) {
     if (!this.#dead) this.#call('run_cancel', model);
+  }
+
+  // ---- looking inside ----
+
+  /** The lines of src/graph/describe.h. @param {number} model */
+  describe(model) {
+    const text = this.#call('describe', model);
+    if (!text) throw new QuernError('out-of-memory', 'no memory to describe the model');
+    try {
+      return this.#text(text);
+    } finally {
+      this.#call('release', text);
+    }
+  }
+
+  /** The step that comes next, 0 at the end. @param {number} model */
+  next(model) {
+    this.#check(model, this.#call('run_next', model));
+    return this.#call('next_step', model);
+  }
+
+  /** Runs one step. @param {number} model */
+  stepOne(model) {
+    this.step(model, 0xffffffff);
+  }
+
+  /** Of the segment that is planned. @param {number} model @returns {number[]} */
+  planSteps(model) {
+    const steps = [];
+    for (let i = 0, step; (step = this.#call('plan_step', model, i)); i++) steps.push(step);
+    return steps;
+  }
+
+  /** @param {number} model */
+  planIsWhole(model) {
+    return Boolean(this.#call('plan_is_whole', model));
+  }
+
+  /** The operator as it runs; those that Quern makes have no domain here. @param {number} step */
+  stepOp(step) {
+    const domain = this.#text(this.#call('step_text', step, 0)), op = this.#text(this.#call('step_text', step, 1));
+    return domain && domain !== 'quern' ? `${domain}.${op}` : op;
+  }
+
+  /** @param {number} step */
+  stepName(step) {
+    return this.#text(this.#call('step_text', step, 2));
+  }
+
+  /** @param {number} model @param {number} step @param {number} i */
+  stepOutputName(model, step, i) {
+    return this.#text(this.#call('step_output_name', model, step, i));
+  }
+
+  /** In the order of its storage; null for what is absent or no tensor. @param {number} step @param {'input' | 'output'} side @param {number} i */
+  stepShape(step, side, i) {
+    const value = this.#call('step_' + side, step, i);
+    if (!value || this.#call('value_kind', value)) return null;
+    return { type: this.#types[this.#call('value_dtype', value)], dims: this.#int64s(this.#call('value_dims', value), this.#call('value_rank', value)) };
+  }
+
+  /** A copy of an output that was just computed. @param {number} step @param {number} i @returns {{ value: ValueLike, channelsLast: boolean } | null} */
+  stepOutput(step, i) {
+    const value = this.#call('step_output', step, i);
+    return value ? { value: this.#value(value), channelsLast: Boolean(this.#call('step_channels_last', step, i)) } : null;
   }
 
   /** A copy. @param {number} model @param {number} i @returns {ValueLike} */

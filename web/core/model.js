@@ -6,6 +6,7 @@ import { snapshotImage } from './image.js';
 import { expectedOf, fileOf, manifestOf, readManifest, sizeOf } from './package.js';
 import { isNode, isPage, now } from './platform.js';
 import { hasRelaxedSimd } from './probe.js';
+import { Profile } from './profile.js';
 import { getModule } from './runtime.js';
 import { Session } from './session.js';
 import { baseOf, openSource } from './source.js';
@@ -26,10 +27,12 @@ import { Vad } from '../predict/vad.js';
  *   module?: WebAssembly.Module, whereReason?: string, skipPasses?: number }} LocalOptions
  * @typedef {{ version: string, build: string, variant: string, backend: 'cpu', backendReason: string, threads: number, threadsReason: string,
  *   where: 'page' | 'worker' | 'node', whereReason: string, url: string, name: string, modelVersion: string, heapBytes: number, runs: number,
- *   lastMs: number, stats: Record<string, Record<string, number>>, bytes: number, peakBytes: number, plan: Plan, missing: string[] }} Report
+ *   lastMs: number, stats: Record<string, Record<string, number>>, bytes: number, peakBytes: number, plan: Plan, missing: string[],
+ *   profile?: Record<string, import('./profile.js').ProfileTable> }} Report
  * bytes: of the model's files. heapBytes: WebAssembly memory now; peakBytes: at most so far. missing: what this browser or page lacks that would help.
  * nodes: operators that run, of nodesInFile; segments: plans made for the shapes seen; weightBytes: constants held; arenaBytes: activations.
  * @typedef {{ nodes: number, nodesInFile: number, segments: number, parameters: number, weightBytes: number, arenaBytes: number }} Plan
+ * profile of a report: by role, where the time of the runs since it was first asked for went.
  * @typedef {{ meta?: boolean, signal?: AbortSignal }} PredictOptions
  */
 
@@ -174,8 +177,12 @@ export class LocalModel {
     return turn;
   }
 
-  /** @returns {Report} */
-  report() {
+  /**
+   * profile: from the first call with it on, runs are timed node by node, and the report has the times of the runs since.
+   * @param {{ profile?: boolean }} [options]
+   * @returns {Report}
+   */
+  report({ profile = false } = {}) {
     const sessions = Object.entries(this.#sessions);
     const disposed = this.#disposed;
     if (!disposed) {
@@ -183,6 +190,7 @@ export class LocalModel {
       this.#peakBytes = this.#heap.bytes; // wasm memory never shrinks
     }
     const sum = (/** @type {string} */ name) => Object.values(this.#stats).reduce((n, stats) => n + stats[name], 0);
+    if (profile) for (const [, s] of sessions) s.profile ??= new Profile();
     return {
       version, build, variant: this.#heap.variant,
       backend: 'cpu', backendReason: 'this release computes on the CPU',
@@ -196,7 +204,16 @@ export class LocalModel {
       missing: this.#missing ??= missingFeatures(this.#heap.variant),
       runs: sessions.reduce((n, [, s]) => n + s.runs, 0), lastMs: this.#lastMs,
       stats: disposed ? {} : this.#stats,
+      ...(profile ? { profile: Object.fromEntries(sessions.map(([role, s]) => [role, /** @type {Profile} */ (s.profile).table()])) } : {}),
     };
+  }
+
+  /**
+   * A run in which each tensor is shown as it is computed, for comparisons: see Session.runWatched.
+   * @param {Parameters<Session['runWatched']>} args
+   */
+  runWatched(...args) {
+    return this.#session().runWatched(...args);
   }
 
   /** Gives the memory back. A second call does nothing, later calls of other methods fail. */

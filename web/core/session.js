@@ -1,6 +1,7 @@
 // One ONNX model in a heap: its bytes in, its runs.
 import { QuernError, throwIfAborted } from './errors.js';
 import { yieldToEvents } from './platform.js';
+import { Profile } from './profile.js';
 import { baseOf, describeSource, openPieces, openSource, readAll, readVerified, siblingOf } from './source.js';
 import { toMap, toTensor } from './tensor.js';
 
@@ -40,6 +41,8 @@ export class Session {
   runs = 0;
   /** Of its files. */
   bytes = 0;
+  /** Set: runs are timed node by node. @type {Profile | null} */
+  profile = null;
 
   /**
    * @param {Heap} heap
@@ -49,7 +52,7 @@ export class Session {
   static async load(heap, source, options = {}) {
     const session = new Session(heap);
     try {
-      await session.#read(source, options);
+      await session.read(source, options);
       return session;
     } catch (error) {
       session.dispose();
@@ -68,7 +71,7 @@ export class Session {
   }
 
   /** @param {SourceSpec} source @param {ReadOptions} options */
-  async #read(source, { signal, onProgress, externalData, expected, skipPasses, opened: early }) {
+  async read(source, { signal, onProgress, externalData, expected, skipPasses, opened: early }) {
     // a file of a package is whole and verified before the first byte is read as a model
     const opened = early ?? await openSource(expected ? describeSource(await readVerified(source, expected, (loaded, total) => onProgress?.({ stage: 'download', loaded, total }), signal)) : source, signal);
     if (!expected) onProgress?.({ stage: 'download', loaded: 0, total: opened.total });
@@ -239,8 +242,8 @@ export class Session {
   async #execute(start, collect, signal) {
     this.#usable();
     throwIfAborted(signal);
-    start();
-    while (this.#heap.step(this.#model, SLICE_US)) {
+    this.#begin(start);
+    while (this.#advance(SLICE_US)) {
       await yieldToEvents();
       this.#usable();
       if (signal?.aborted) {
@@ -251,6 +254,60 @@ export class Session {
     return collect();
   }
 
+  /** @param {() => void} start */
+  #begin(start) {
+    if (this.profile) this.profile.begin(start);
+    else start();
+  }
+
+  /** @param {number} budget microseconds */
+  #advance(budget) {
+    return this.profile ? this.profile.advance(this.#heap, this.#model, budget / 1000) : this.#heap.step(this.#model, budget);
+  }
+
+  /**
+   * Plans a run of these inputs, whose contents do not matter.
+   * @param {Record<string, InputValue>} feeds
+   */
+  plan(feeds) {
+    const heap = this.#heap, model = this.#model;
+    this.#start(this.#prepare(feeds, []));
+    const steps = heap.planSteps(model).map((step) => {
+      const { type = '', dims = [] } = heap.stepShape(step, 'output', 0) ?? {};
+      return { op: heap.stepOp(step), name: heap.stepName(step), output: heap.stepOutputName(model, step, 0), type, shape: dims };
+    });
+    const whole = heap.planIsWhole(model);
+    heap.cancel(model);
+    return { steps, whole };
+  }
+
+  /**
+   * Runs to the end and hands over each tensor as it is computed.
+   * @param {Record<string, InputValue>} feeds
+   * @param {(found: { op: string, node: string, output: string, value: ValueLike, channelsLast: boolean }) => boolean | void} look true: stop
+   * @param {(name: string) => boolean} wanted which outputs are copied
+   * @returns {Record<string, any> | null} the model's outputs; null when it was stopped
+   */
+  runWatched(feeds, look, wanted) {
+    const heap = this.#heap, model = this.#model;
+    const prepared = this.#prepare(feeds, undefined);
+    this.#start(prepared);
+    for (let step; (step = heap.next(model));) {
+      const names = [];
+      for (let i = 0; i < 64; i++) names.push(heap.stepOutputName(model, step, i));
+      heap.stepOne(model);
+      for (const [i, name] of names.entries()) {
+        const found = name && wanted(name) ? heap.stepOutput(step, i) : null;
+        if (found && look({ op: heap.stepOp(step), node: heap.stepName(step), output: name, ...found })) {
+          heap.cancel(model);
+          return null;
+        }
+      }
+    }
+    heap.step(model, 0);
+    return this.#collect(prepared);
+  }
+
   /**
    * Runs to the end on this thread.
    * @param {Record<string, InputValue>} feeds
@@ -259,8 +316,8 @@ export class Session {
   runSync(feeds, { outputs } = {}) {
     const prepared = this.#prepare(feeds, outputs);
     if (this.#pending) throw new QuernError('bad-state', 'runSync() was called while a run of this model is under way; await it first');
-    this.#start(prepared);
-    while (this.#heap.step(this.#model, 0));
+    this.#begin(() => this.#start(prepared));
+    while (this.#advance(0));
     return this.#collect(prepared);
   }
 

@@ -2,11 +2,12 @@
 import { MODELS, waitFor } from './engine.js';
 import { startRead } from './read.js';
 import { startHear } from './hear.js';
+import { startInside } from './inside.js';
 
 const $ = (id) => document.getElementById(id);
 
 waitFor(keepForLater());
-const parts = { read: startRead(), hear: startHear() };
+const parts = { read: startRead(), hear: startHear(), inside: startInside() };
 tabs();
 connection();
 
@@ -44,9 +45,9 @@ function tabs() {
 function connection() {
   const chip = $('connection');
   // What the chosen tab needs of its model first: kept means that it opens without a network.
-  const needs = { read: `${MODELS.ocr}manifest.json`, hear: `${MODELS.vad}manifest.json` };
+  const needs = { read: `${MODELS.ocr}manifest.json`, hear: `${MODELS.vad}manifest.json`, inside: new URL('../report.js', MODELS.ocr.replace(/ocr\/$/, '')).href };
   const show = async () => {
-    const panel = $('read').hidden ? 'hear' : 'read';
+    const panel = Object.keys(parts).find((id) => !$(id).hidden) ?? 'read';
     const kept = Boolean(navigator.serviceWorker?.controller && await caches.match(needs[panel]));
     if (!navigator.onLine) chip.textContent = kept ? 'No network, and no need of one' : 'No network';
     else chip.textContent = kept ? 'Works offline too' : '';

@@ -13,6 +13,12 @@ export function waitFor(promise) {
   keeper = promise;
 }
 
+/** A script of Quern's. @param {string} name */
+export async function program(name) {
+  await keeper;
+  return import(new URL(name, DIST).href);
+}
+
 /**
  * A model that is loaded when first asked for and stays. A failed or stopped load is forgotten, the next ask tries again.
  * @param {string} url
@@ -24,9 +30,8 @@ export function lazyModel(url) {
   let listener = null;
 
   async function start(signal) {
-    await keeper;
+    const { load } = await program('index.js');
     signal.throwIfAborted();
-    const { load } = await import(new URL('index.js', DIST).href);
     return load(url, {
       signal,
       onProgress(p) {

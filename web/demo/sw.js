@@ -7,7 +7,7 @@ const SHELL = `quern-demo-shell-${VERSION}`;
 const MODELS = 'quern-demo-models-1';
 
 const PAGE = [
-  './', 'style.css', 'app.js', 'engine.js', 'read.js', 'hear.js', 'facts.js', 'overlay.js', 'camera.js', 'chart.js', 'sound.js', 'speech.js', 'wav.js', 'mic-worklet.js',
+  './', 'style.css', 'app.js', 'engine.js', 'read.js', 'hear.js', 'inside.js', 'facts.js', 'overlay.js', 'camera.js', 'chart.js', 'sound.js', 'speech.js', 'wav.js', 'mic-worklet.js',
   'manifest.webmanifest', 'icons/icon.svg', 'icons/icon-192.png', 'samples/speech.wav',
 ];
 const LATER = ['samples/samples.json']; // and the pictures it names; nice to have

@@ -17,6 +17,8 @@ import { buffersOf } from './protocol.js';
  * @typedef {import('../core/image.js').ImageInput} ImageInput
  * @typedef {{ resolve: (reply: Extract<FromWorker, { op: 'done' }>) => void, reject: (error: unknown) => void,
  *   onProgress?: (progress: import('./protocol.js').Progress) => void }} Waiting
+ * @typedef {{ signal?: AbortSignal, onProgress?: Waiting['onProgress'], externalData: Map<string, SourceSpec>, deterministic?: boolean,
+ *   shapes?: Record<string, readonly number[]> }} LoadOptions
  */
 
 /**
@@ -90,6 +92,7 @@ const transferOf = (source) => (source.kind === 'bytes' ? [/** @type {ArrayBuffe
 
 export class WorkerModel {
   #worker;
+  #profiled = false;
   #next = 1;
   /** @type {Map<number, Waiting>} */
   #waiting = new Map();
@@ -101,9 +104,40 @@ export class WorkerModel {
   /**
    * Fails with NoWorker when there can be none; the source was not touched then.
    * @param {SourceSpec} source
-   * @param {{ signal?: AbortSignal, onProgress?: Waiting['onProgress'], externalData: Map<string, SourceSpec>, deterministic?: boolean }} options
+   * @param {LoadOptions} options
    */
-  static async load(source, { signal, onProgress, externalData, deterministic }) {
+  static async load(source, options) {
+    const { model, give } = await WorkerModel.#start(source, options);
+    try {
+      await give('load');
+      return model;
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * What is in a model. Fails as load() does.
+   * @param {SourceSpec} source
+   * @param {LoadOptions} options
+   * @returns {Promise<import('../core/inspect.js').Inspection>}
+   */
+  static async inspect(source, options) {
+    const { model, give } = await WorkerModel.#start(source, options);
+    try {
+      return await give('inspect');
+    } finally {
+      model.dispose();
+    }
+  }
+
+  /**
+   * A worker, and a function that hands the source over to it.
+   * @param {SourceSpec} source
+   * @param {LoadOptions} options
+   */
+  static async #start(source, { signal, onProgress, externalData, deterministic, shapes }) {
     // all start at once
     const starting = startWorker();
     const beginning = new AbortController(); // the caller's signal reaches the worker by a message, which a broken stream would overtake
@@ -122,13 +156,9 @@ export class WorkerModel {
       if (exact && bytes.length < total) throw new QuernError('network', `${url || 'the given stream'} broke off after ${bytes.length} of ${total} bytes`);
       sent = { kind: 'bytes', bytes };
     }
-    try {
-      await model.#ask({ op: 'load', id: 0, source: sent, module, externalData: external }, [sent, ...external.values()].flatMap(transferOf), signal, onProgress);
-      return model;
-    } catch (error) {
-      model.dispose();
-      throw error;
-    }
+    const give = (/** @type {'load' | 'inspect'} */ op) =>
+      model.#ask({ op, id: 0, source: sent, module, externalData: external, shapes }, [sent, ...external.values()].flatMap(transferOf), signal, onProgress);
+    return { model, give };
   }
 
   /** @param {Worker} worker */
@@ -150,7 +180,7 @@ export class WorkerModel {
     if (message.op === 'progress') return waiting?.onProgress?.(message.progress);
     this.#waiting.delete(message.id);
     if (message.op === 'failed') return waiting?.reject(errorFromData(message.error));
-    this.#report = message.report;
+    this.#report = message.report ?? this.#report;
     this.inputs = message.inputs;
     this.outputs = message.outputs;
     waiting?.resolve(message);
@@ -224,8 +254,12 @@ export class WorkerModel {
     }
   }
 
-  /** As of the last reply. @returns {Report} */
-  report() {
+  /** As of the last reply. @param {{ profile?: boolean }} [options] @returns {Report} */
+  report({ profile = false } = {}) {
+    if (profile && !this.#profiled && !this.#dead) {
+      this.#profiled = true;
+      this.#ask({ op: 'profile', id: 0 }, [], undefined).catch(() => {}); // what ended the worker is told by the next call
+    }
     return /** @type {Report} */ (this.#dead ? { .../** @type {Report} */ (this.#report), heapBytes: 0, stats: {} } : this.#report);
   }
 

@@ -11,12 +11,14 @@
  * @typedef {{ op: 'load', id: number, source: SourceSpec, module: WebAssembly.Module, externalData: Map<string, SourceSpec> }
  *   | { op: 'run', id: number, feeds: Record<string, any>, outputs: readonly string[] | undefined }
  *   | { op: 'predict', id: number, input: ImageSpec | import('../core/audio.js').AudioSpec, meta: boolean }
+ *   | { op: 'profile', id: number }
+ *   | { op: 'inspect', id: number, source: SourceSpec, module: WebAssembly.Module, externalData: Map<string, SourceSpec>, shapes: Record<string, readonly number[]> | undefined }
  *   | { op: 'abort', id: number }} ToWorker
  *
- * ready: the script runs. done: the reply to load, run or predict, with a fresh report.
+ * ready: the script runs. done: the reply, with a fresh report where a model is loaded.
  * @typedef {{ op: 'ready', build: string }
  *   | { op: 'progress', id: number, progress: Progress }
- *   | { op: 'done', id: number, value: any, report: Report, inputs: Port[], outputs: Port[] }
+ *   | { op: 'done', id: number, value: any, report: Report | undefined, inputs: Port[], outputs: Port[] }
  *   | { op: 'failed', id: number, error: ErrorData }} FromWorker
  */
 

@@ -1,5 +1,6 @@
 // The worker: one model for its whole life; the page ends it to dispose the model.
 import { QuernError, errorData } from '../core/errors.js';
+import { inspectLocal } from '../core/inspect.js';
 import { LocalModel } from '../core/model.js';
 import { build } from '../core/version.js';
 import { buffersOf } from './protocol.js';
@@ -11,6 +12,8 @@ import { buffersOf } from './protocol.js';
 
 /** @type {LocalModel | undefined} */
 let model;
+/** Whether reports have the times of nodes. */
+let profile = false;
 /** @type {Map<number, AbortController>} */
 const running = new Map();
 
@@ -32,6 +35,13 @@ async function answer(message, signal) {
     }
     case 'run':
       return loaded().run(message.feeds, { signal, outputs: message.outputs });
+    case 'profile':
+      profile = true;
+      return null;
+    case 'inspect': {
+      const { id, source, module, externalData, shapes } = message;
+      return inspectLocal(source, { module, externalData, shapes, signal, onProgress: (progress) => send({ op: 'progress', id, progress }) });
+    }
     case 'predict':
       return loaded().predictSnapshot(message.input, { meta: message.meta, signal });
   }
@@ -45,8 +55,8 @@ async function handle(message) {
   running.set(id, controller);
   try {
     const value = await answer(message, controller.signal);
-    const { inputs, outputs } = loaded();
-    send({ op: 'done', id, value, report: loaded().report(), inputs, outputs }, buffersOf(value));
+    const { inputs, outputs } = model ?? { inputs: [], outputs: [] };
+    send({ op: 'done', id, value, report: model?.report({ profile }), inputs, outputs }, message.op === 'inspect' ? [] : buffersOf(value));
   } catch (error) {
     send({ op: 'failed', id, error: errorData(error) });
   } finally {
