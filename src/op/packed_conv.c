@@ -4,15 +4,18 @@
 #include <string.h>
 
 #include "kernel/binary.h"
+#include "kernel/conv_winograd.h"
 #include "kernel/copy.h"
 #include "kernel/depthwise.h"
 #include "op/conv_shape.h"
 #include "op/scratch.h"
 
+typedef enum conv_form { DIRECT, DEPTHWISE, WINOGRAD } conv_form;
+
 typedef struct conv_kept {
   qn_tensor weights;   /* dtype and dims; the data is packed */
+  conv_form form;
   float *packed;
-  const float *bias;   /* depthwise: behind the weights */
 } conv_kept;
 
 typedef struct conv_state {
@@ -22,7 +25,23 @@ typedef struct conv_state {
   int64_t residual_rank, sum_dims[QN_MAX_RANK], padded_dims[QN_MAX_RANK];
 } conv_state;
 
-static bool is_depthwise(const qn_tensor *w, int64_t groups) { return w->dims[1] == 1 && groups == w->dims[0] && groups > 1; }
+/* Winograd's weights are four times as large: past this many channels they would cost more memory and cache than they save time. */
+enum { WINOGRAD_MIN = 16, WINOGRAD_MAX = 128 };
+
+static bool all_ones(const qn_step *s, const char *name) {
+  int64_t v[QN_MAX_RANK];
+  int n = qn_attr_ints(s, name, v, QN_MAX_RANK);
+  for (int i = 0; i < n && i < QN_MAX_RANK; i++)
+    if (v[i] != 1) return false;
+  return true;
+}
+
+static conv_form form_of(const qn_step *s, const qn_tensor *w, int64_t groups) {
+  if (w->dims[1] == 1 && groups == w->dims[0] && groups > 1) return DEPTHWISE;
+  bool small = w->dims[0] >= WINOGRAD_MIN && w->dims[0] <= WINOGRAD_MAX && w->dims[1] >= WINOGRAD_MIN && w->dims[1] <= WINOGRAD_MAX;
+  bool three = w->rank == 4 && w->dims[2] == 3 && w->dims[3] == 3 && groups == 1;
+  return small && three && all_ones(s, "strides") && all_ones(s, "dilations") ? WINOGRAD : DIRECT;
+}
 
 static qn_status prepare(qn_step *s) {
   const qn_tensor *w = qn_const(s, 1), *b = qn_const(s, 2);
@@ -31,18 +50,21 @@ static qn_status prepare(qn_step *s) {
   conv_kept *kept = s->kept;
   kept->weights = *w;
   kept->weights.data = NULL;
-  const float *from = w->data;
-  bool depthwise = is_depthwise(w, groups);
-  size_t count = depthwise ? (size_t)(maps * (taps + 1)) : qn_conv_nhwc_packed_count(groups, maps, each, taps);
+  kept->form = form_of(s, w, groups);
+  const float *from = w->data, *bias = b ? b->data : NULL;
+  size_t count = kept->form == DEPTHWISE  ? (size_t)(maps * (taps + 1))
+                 : kept->form == WINOGRAD ? qn_conv_winograd_packed_count(maps, each)
+                                          : qn_conv_nhwc_packed_count(groups, maps, each, taps);
   kept->packed = count > SIZE_MAX / sizeof(float) ? NULL : qn_keep_block(s, count * sizeof(float));
   if (!kept->packed) return qn_step_fail(s, QN_ERR_MEMORY, "no memory for the packed weights");
-  if (depthwise) {
+  if (kept->form == DEPTHWISE) { /* [taps, maps], then the bias */
     for (int64_t t = 0; t < taps; t++)
       for (int64_t m = 0; m < maps; m++) kept->packed[t * maps + m] = from[m * taps + t];
-    if (b) memcpy(kept->packed + taps * maps, b->data, (size_t)maps * sizeof(float));
-    kept->bias = kept->packed + taps * maps;
+    if (bias) memcpy(kept->packed + taps * maps, bias, (size_t)maps * sizeof(float));
+  } else if (kept->form == WINOGRAD) {
+    qn_conv_winograd_pack(maps, each, from, bias, kept->packed);
   } else {
-    qn_conv_nhwc_pack(groups, maps, each, taps, from, b ? b->data : NULL, kept->packed);
+    qn_conv_nhwc_pack(groups, maps, each, taps, from, bias, kept->packed);
   }
   qn_release_const(s, 1);
   if (b) qn_release_const(s, 2);
@@ -90,10 +112,10 @@ typedef struct rooms {
 static qn_status lay_out(qn_step *s, const conv_state *state, qn_room *r, rooms *m) {
   const qn_conv *c = &state->geometry;
   const conv_kept *kept = s->kept;
-  if (kept->bias) {
+  if (kept->form == DEPTHWISE) {
     m->zeros = qn_room_take(r, (size_t)c->channels + QN_SLACK / sizeof(float), sizeof(float));
   } else {
-    size_t room = qn_conv_nhwc_room(c);
+    size_t room = kept->form == WINOGRAD ? qn_conv_winograd_room(c) : qn_conv_nhwc_room(c);
     if (room == SIZE_MAX) return qn_step_fail(s, QN_ERR_MEMORY, "the working memory would not fit the address space");
     m->work = qn_room_take(r, room, 1);
   }
@@ -129,12 +151,14 @@ static void convolve(const qn_step *s, const conv_state *state, const qn_conv_ta
   const qn_conv *c = &state->geometry;
   const conv_kept *kept = s->kept;
   const float *x = qn_in(s, 0)->data;
-  if (!kept->bias) {
+  if (kept->form == DIRECT) {
     qn_conv_nhwc(c, x, kept->packed, tail, y, m->work);
-    return;
+  } else if (kept->form == WINOGRAD) {
+    qn_conv_winograd(c, x, kept->packed, tail, y, m->work);
+  } else {
+    memset(m->zeros, 0, (size_t)c->channels * sizeof(float) + QN_SLACK);
+    qn_depthwise_f32(c, x, kept->packed, kept->packed + c->window.taps * c->maps, tail, y, m->zeros);
   }
-  memset(m->zeros, 0, (size_t)c->channels * sizeof(float) + QN_SLACK);
-  qn_depthwise_f32(c, x, kept->packed, kept->bias, tail, y, m->zeros);
 }
 
 /* The sum with something that broadcasts: in steps, as the model has it. */

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "harness.h"
+#include "kernel/conv_winograd.h"
 #include "kernel/depthwise.h"
 
 static uint32_t seed = 11;
@@ -136,6 +137,56 @@ TEST(depthwise_convolutions) {
   for (int i = 0; i < 300; i++) one_depthwise(1 + (i % 4 != 0), i % 3 == 0 ? 0 : i % 3 == 1 ? 3 : 5);
 }
 
+static double rms(const both *y, int64_t n) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; i++) sum += (y->f[i] - y->d[i]) * (y->f[i] - y->d[i]);
+  return sqrt(sum / (double)n);
+}
+
+/* Returns the error of the root of the mean square over that of the direct sum. */
+static double one_winograd(int64_t channels, int64_t maps, bool plain) {
+  qn_conv c = random_conv(2, 0);
+  qn_window *w = &c.window;
+  w->out_points = w->in_points = 1;
+  w->taps = 9;
+  for (int d = 0; d < 2; d++) {
+    w->kernel[d] = 3;
+    w->stride[d] = w->dilation[d] = 1;
+    w->in[d] = 3 + below(20);
+    w->out[d] = w->in[d] + w->pad[d] + w->pad_end[d] - 2;
+    w->in_points *= w->in[d], w->out_points *= w->out[d];
+  }
+  c.channels = channels;
+  c.maps = maps;
+  c.x = qn_planes_of(true, channels, w->in_points);
+  c.y = qn_planes_of(true, maps, w->out_points);
+  int64_t n_y = c.batch * c.y.batch;
+  both x = reals(c.batch * c.x.batch), weights = reals(maps * channels * 9), bias = reals(maps), y = reals(n_y), residual = reals(n_y);
+  qn_conv_tail tail = {.activation = plain ? (qn_activation){.min = -INFINITY, .max = INFINITY} : random_activation()};
+  if (!plain && below(2)) tail.residual_channels = below(2) ? maps : 1 + below(maps);
+  tail.residual = tail.residual_channels ? residual.f : NULL;
+  float *packed = qn_alloc(qn_conv_winograd_packed_count(maps, channels) * sizeof(float)), *direct = qn_alloc(qn_conv_nhwc_packed_count(1, maps, channels, 9) * sizeof(float));
+  void *room = qn_alloc(qn_conv_winograd_room(&c)), *direct_room = qn_alloc(qn_conv_nhwc_room(&c));
+  qn_conv_winograd_pack(maps, channels, weights.f, bias.f, packed);
+  qn_conv_nhwc_pack(1, maps, channels, 9, weights.f, bias.f, direct);
+  expect(&c, &x, &weights, &bias, &residual, &tail, &y);
+  qn_conv_winograd(&c, x.f, packed, &tail, y.f, room);
+  CHECK(differences(&y, n_y, 2e-6 * (double)(9 * channels + 4)) == 0);
+  double error = rms(&y, n_y);
+  qn_conv_nhwc(&c, x.f, direct, &tail, y.f, direct_room);
+  double against = rms(&y, n_y);
+  drop(x), drop(weights), drop(bias), drop(y), drop(residual), qn_free(packed), qn_free(direct), qn_free(room), qn_free(direct_room);
+  return error / against;
+}
+
+TEST(winograd_convolutions) {
+  for (int i = 0; i < 60; i++) one_winograd(1 + below(40), 1 + below(40), false);
+}
+
+TEST(winograd_errs_three_times_as_much_at_most) {
+  for (int i = 0; i < 4; i++) CHECK(one_winograd(64 << i % 2, 24, true) < 3);
+}
+
 TEST(sizes_past_the_address_space_are_refused) {
   CHECK(qn_conv_nhwc_packed_count(1, INT32_MAX, INT32_MAX, 1 << 20) == SIZE_MAX);
   CHECK(qn_conv_nhwc_packed_count(1, 12, 3, 1) == 12 * 4);
@@ -148,6 +199,8 @@ TEST(sizes_past_the_address_space_are_refused) {
 int main(void) {
   RUN(convolutions);
   RUN(depthwise_convolutions);
+  RUN(winograd_convolutions);
+  RUN(winograd_errs_three_times_as_much_at_most);
   RUN(sizes_past_the_address_space_are_refused);
   return DONE();
 }
