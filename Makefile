@@ -15,7 +15,7 @@ dist: wasm js models ## everything that a page can load, in dist/
 toolchain:           ## Emscripten into .toolchain, unless one is there
 	@[ -x "$(EMCC)" ] && [ "$(EMCC)" != "$(CURDIR)/.toolchain/bin/emcc" ] || wasm/toolchain.sh .toolchain
 
-deps:                ## the pinned sources of XNNPACK, pthreadpool, FXdiv and cJSON, and ONNX's test cases, into deps/
+deps:                ## the pinned sources of cJSON, and ONNX's test cases, into deps/
 	@wasm/deps.sh deps
 	@tests/conformance/testdata.sh deps/onnx-cases || echo "deps: ONNX's test cases could not be fetched; their tests are skipped" >&2
 
@@ -42,11 +42,11 @@ models: node_modules ## the demo's packages into dist/models/, test models into 
 	@tools/make-bench-models.sh
 
 # -- native -------------------------------------------------------------------------------------------------------------
-# XNNPACK is left out natively: the reference kernels run, under the sanitizers in the tests.
-NATIVE_SRC  := $(shell find src -name '*.c' ! -path 'src/xnn/*' ! -path 'src/cli/*')
+# The kernels run in plain C natively, under the sanitizers in the tests.
+NATIVE_SRC  := $(shell find src -name '*.c' ! -path 'src/cli/*')
 NATIVE_OBJ  := $(NATIVE_SRC:%.c=build/native/%.o)
 ASAN_OBJ    := $(NATIVE_SRC:%.c=build/asan/%.o)
-NATIVE_FLAGS := -std=c11 -Wall -Wextra -Werror -Isrc -Itests/c -DQN_NO_XNN=1 -fno-strict-aliasing -MMD -MP
+NATIVE_FLAGS := -std=c11 -Wall -Wextra -Werror -Isrc -Itests/c -fno-strict-aliasing -MMD -MP
 SANITIZE     := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FUZZ_TOOLS   := mutate starve fuzz_model
 C_TESTS      := $(patsubst tests/c/%.c,%,$(wildcard tests/c/test_*.c))

@@ -22,7 +22,7 @@ for (const variant of ['simd', 'relaxed']) {
   for (const line of readFileSync(map, 'utf8').split('\n')) {
     const m = /^\s*\S+\s+\S+\s+([0-9a-f]+)\s+(\S+):\((.*)\)$/.exec(line);
     if (!m || m[3].startsWith('.bss')) continue; // zeros are not in the file
-    const part = /libdeps\.a\(cJSON/.test(m[2]) ? 'cJSON' : /libdeps\.a\(/.test(m[2]) ? 'XNNPACK' : /\/lib[^/]*\.a\(/.test(m[2]) ? 'C library'
+    const part = /libdeps\.a\(/.test(m[2]) ? 'cJSON' : /\/lib[^/]*\.a\(/.test(m[2]) ? 'C library'
       : (/\/src\/(\w+)[/.]/.exec(m[2]) ?? [])[1] ?? 'exports';
     parts[part] = (parts[part] ?? 0) + parseInt(m[1], 16);
   }

@@ -37,23 +37,6 @@ SMALL_OPERATORS := regions col2im image_decoder spectral_tables losses optimizer
   feature_columns feature_scaling label_encoder linear_model maps ml string_normalizer strings svm tfidf_vectorizer tree_ensemble tree_ensemble_5
 SMALL_KERNELS := lookup regex score svm tree_build utf8
 
-XNN_DEFINES := -DXNN_LOG_LEVEL=0 -DFXDIV_USE_INLINE_ASSEMBLY=0 -DXNN_ENABLE_MEMOPT=1 -DXNN_ENABLE_GEMM_M_SPECIALIZATION=1 \
-  $(foreach f,CPUINFO ASSEMBLY SPARSE KLEIDIAI HVX VSX RISCV_VECTOR DWCONV_MULTIPASS ARM_FP16_SCALAR ARM_FP16_VECTOR ARM_BF16 \
-    ARM_DOTPROD ARM_I8MM ARM_SVE ARM_SME ARM_SME2 ARM_SVE2 AVX AVX2 AVXVNNI AVXVNNIINT8 AVX256SKX AVX256VNNI AVX256VNNIGFNI \
-    AVX512F AVX512SKX AVX512VBMI AVX512VNNI AVX512VNNIGFNI AVX512AMX AVX512FP16 AVX512BF16,-DXNN_ENABLE_$(f)=0)
-# XNN_LOG_LEVEL=0         no messages, so no printf; our own checks say what is wrong before XNNPACK is asked
-# MEMOPT, GEMM_M_SPECIALIZATION  in-place and short-batch variants, which cost no size
-# ENABLE_*=0              kernels for other machines, and sparse and multipass kernels that no path of ours reaches
-XNN_INCLUDES := -Iwasm/include -Ideps/xnnpack/include -Ideps/xnnpack/src -Ideps/pthreadpool/include -Ideps/fxdiv/include
-# wasm/include            an arm_neon.h, which two wasmsimd kernels include for nothing
-XNN_CFLAGS   := $(XNN_DEFINES) $(XNN_INCLUDES) -include math.h -w
-# -include math.h         with -mnontrapping-fptoint some kernels use lrintf without declaring it
-# -w                      warnings of code that is not ours
-XNN_UKERNEL_CFLAGS := -std=gnu99 -O3 -fno-fast-math
-XNN_OTHER_CFLAGS   := -std=gnu99 -Os
-XNN_CXXFLAGS       := -std=gnu++14 -Os -fno-exceptions -fno-rtti
-PTHREADPOOL_CFLAGS := -std=gnu11 -Os -w -Ideps/pthreadpool/include -Ideps/fxdiv/include -DFXDIV_USE_INLINE_ASSEMBLY=0 \
-  $(if $(THREADS),-DPTHREADPOOL_USE_FUTEX=1 -DPTHREADPOOL_USE_CPUINFO=0 -DPTHREADPOOL_USE_GCD=0 -DPTHREADPOOL_USE_EVENT=0 -DPTHREADPOOL_USE_CONDVAR=0)
 CJSON_CFLAGS       := -std=c99 -Os -w -DCJSON_HIDE_SYMBOLS -DCJSON_NESTING_LIMIT=64
 
 # -- linking ---------------------------------------------------------------------------------------------------------

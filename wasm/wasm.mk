@@ -12,13 +12,9 @@ include wasm/flags.mk
 include $(OUT)/clang.mk
 
 rwildcard = $(foreach d,$(wildcard $(1)/*),$(call rwildcard,$(d),$(2)) $(filter $(2),$(d)))
-CORE_SRC ?= $(foreach d,base model graph kernel op xnn feature,$(call rwildcard,src/$(d),%.c)) $(wildcard src/quern.c)
+CORE_SRC ?= $(foreach d,base model graph kernel op feature,$(call rwildcard,src/$(d),%.c)) $(wildcard src/quern.c)
 CORE_OBJ := $(CORE_SRC:%.c=$(OUT)/%.o)
 GLUE_OBJ := $(patsubst %.c,$(OUT)/glue/%.o,$(notdir $(EXPORTS_C)))
-XNN_SRC  := $(addprefix deps/xnnpack/,$(shell cat wasm/xnnpack-$(BASE).txt))
-XNN_OBJ  := $(patsubst deps/%,$(OUT)/deps/%.o,$(XNN_SRC)) $(OUT)/deps/xnnpack-reference-stubs.o
-PTP_SRC  := $(addprefix deps/pthreadpool/src/,$(if $(THREADS),portable-api.c memory.c fastpath.c pthreads.c legacy-api.c,shim.c legacy-api.c))
-PTP_OBJ  := $(patsubst deps/%,$(OUT)/deps/%.o,$(PTP_SRC))
 DEP_LIB  := $(OUT)/libdeps.a
 
 all: $(DIST)/quern-$(VARIANT).wasm
@@ -31,7 +27,7 @@ $(OUT)/clang.mk: wasm/clang.sh $(EMCC_FILE)
 	@mkdir -p $(@D); wasm/clang.sh $(EMCC) > $@
 WASM_CC  := $(CLANG) $(CLANG_FLAGS) $(WASM_COMMON)
 FLAGS_ID := $(OUT)/flags.id
-$(shell mkdir -p $(OUT); echo '$(subst ','"'"',$(WASM_CC) $(CORE_CFLAGS) $(CORE_OPT) $(KERNEL_OPT) $(COLD_KERNELS) $(SMALL_OPT) $(SMALL_OPERATORS) $(SMALL_KERNELS) $(XNN_CFLAGS) $(LINK_FLAGS))' > $(FLAGS_ID).new; \
+$(shell mkdir -p $(OUT); echo '$(subst ','"'"',$(WASM_CC) $(CORE_CFLAGS) $(CORE_OPT) $(KERNEL_OPT) $(COLD_KERNELS) $(SMALL_OPT) $(SMALL_OPERATORS) $(SMALL_KERNELS) $(LINK_FLAGS))' > $(FLAGS_ID).new; \
   cmp -s $(FLAGS_ID).new $(FLAGS_ID) && rm $(FLAGS_ID).new || mv $(FLAGS_ID).new $(FLAGS_ID))
 
 $(OUT)/src/%.o: OPT = $(CORE_OPT)
@@ -42,27 +38,16 @@ $(SMALL_KERNELS:%=$(OUT)/src/kernel/%.o): OPT = $(SMALL_OPT)
 $(OUT)/src/%.o: src/%.c $(FLAGS_ID)
 	@mkdir -p $(@D)
 	@echo "  $(VARIANT)  $<"
-	@$(WASM_CC) $(CORE_CFLAGS) $(if $(findstring src/xnn/,$<),$(XNN_INCLUDES) $(XNN_DEFINES)) $(OPT) -MMD -MP -c $< -o $@
+	@$(WASM_CC) $(CORE_CFLAGS) $(OPT) -MMD -MP -c $< -o $@
 $(OUT)/glue/%.o: $(dir $(EXPORTS_C))%.c $(FLAGS_ID) build/build_id.h
 	@mkdir -p $(@D)
 	@$(WASM_CC) $(CORE_CFLAGS) $(CORE_OPT) -include build/build_id.h -MMD -MP -c $< -o $@
 
 # Pinned sources: no dependency files needed beyond the stamp of wasm/deps.sh.
-XNN_COLD := $(wildcard deps/xnnpack/src/*.c) $(foreach d,configs enums operators,deps/xnnpack/src/$(d)/%)
-$(OUT)/deps/xnnpack/%.c.o: deps/xnnpack/%.c $(FLAGS_ID) deps/stamp
-	@mkdir -p $(@D)
-	@$(WASM_CC) $(XNN_CFLAGS) $(if $(filter $(XNN_COLD),$<),$(XNN_OTHER_CFLAGS),$(XNN_UKERNEL_CFLAGS)) -c $< -o $@
-$(OUT)/deps/xnnpack/%.cc.o: deps/xnnpack/%.cc $(FLAGS_ID) deps/stamp
-	@mkdir -p $(@D)
-	@$(CLANG)++ $(CLANGXX_FLAGS) $(WASM_COMMON) $(XNN_CFLAGS) $(XNN_CXXFLAGS) -c $< -o $@
-$(OUT)/deps/xnnpack-reference-stubs.o: wasm/xnnpack-reference-stubs.c $(FLAGS_ID)
-	@mkdir -p $(@D); $(WASM_CC) $(XNN_OTHER_CFLAGS) -c $< -o $@
-$(OUT)/deps/pthreadpool/%.c.o: deps/pthreadpool/%.c $(FLAGS_ID) deps/stamp
-	@mkdir -p $(@D); $(WASM_CC) $(PTHREADPOOL_CFLAGS) -c $< -o $@
 $(OUT)/deps/cjson/cJSON.o: deps/cjson/cJSON.c $(FLAGS_ID) deps/stamp
 	@mkdir -p $(@D); $(WASM_CC) $(CJSON_CFLAGS) -c $< -o $@
 
-$(DEP_LIB): $(XNN_OBJ) $(PTP_OBJ) $(OUT)/deps/cjson/cJSON.o
+$(DEP_LIB): $(OUT)/deps/cjson/cJSON.o
 	@rm -f $@; $(AR) rcs $@ $^
 $(OUT)/libquern.a: $(CORE_OBJ)
 	@rm -f $@; $(AR) rcs $@ $^
@@ -103,7 +88,7 @@ tests: $(TEST_SRC:tests/c/%.c=$(OUT)/tests/%.cjs)
 .PHONY: tests
 $(OUT)/tests/%.o: tests/c/%.c $(FLAGS_ID)
 	@mkdir -p $(@D)
-	@$(WASM_CC) $(CORE_CFLAGS) -Itests/c $(XNN_INCLUDES) -UNDEBUG -O1 -MMD -MP -c $< -o $@
+	@$(WASM_CC) $(CORE_CFLAGS) -Itests/c -UNDEBUG -O1 -MMD -MP -c $< -o $@
 $(OUT)/tests/%.cjs: $(OUT)/tests/%.o $(OUT)/libquern.a $(DEP_LIB)
 	@echo "  $(VARIANT)  $@"
 	@$(EMCC) $(ISA.$(BASE)) $(if $(THREADS),-pthread) -O1 -sENVIRONMENT=node -sNODERAWFS=1 -sEXIT_RUNTIME=1 -sALLOW_MEMORY_GROWTH=1 \

@@ -98,6 +98,19 @@ void qn_release_const(qn_step *s, int i) {
   if (k && ++k->released >= k->readers) qn_constant_free_data(k);
 }
 
+void *qn_take_const(qn_step *s, int i) {
+  qn_constant *k = constant_of(s, i);
+  if (!k || k->readers - k->released != 1 || k->value.kind != QN_KIND_TENSOR) return NULL;
+  void *data = k->value.tensor.data;
+  if (!data || (k->source ? k->source->block != data : !k->value.owned)) return NULL;
+  if (!qn_keep_adopt(s, data)) data = NULL; /* it is freed then */
+  if (k->source) k->source->block = k->source->tensor.data = NULL;
+  k->value.tensor.data = NULL;
+  k->value.owned = false;
+  k->released++;
+  return data;
+}
+
 /* ---- outside a plan ---- */
 
 static qn_step bare_step(qn_ir *g, const qn_ir_node *n, qn_planner *planner) {

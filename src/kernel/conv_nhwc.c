@@ -23,11 +23,10 @@ size_t qn_conv_nhwc_packed_count(int64_t groups, int64_t maps, int64_t group_cha
   return all;
 }
 
-void qn_conv_nhwc_pack(int64_t groups, int64_t maps, int64_t group_channels, int64_t taps, const float *w, const float *bias, float *packed) {
+void qn_conv_nhwc_pack(int64_t groups, int64_t maps, int64_t group_channels, int64_t taps, const float *w, float *packed, float *room) {
   int64_t group_maps = maps / groups, depth = group_channels * taps;
   size_t each = qn_tile_packed_count(depth, group_maps);
-  for (int64_t g = 0; g < groups; g++)
-    qn_tile_pack(group_maps, taps, group_channels, w + g * group_maps * depth, depth, 1, taps, bias ? bias + g * group_maps : NULL, packed + (size_t)g * each);
+  for (int64_t g = 0; g < groups; g++) qn_tile_pack(group_maps, taps, group_channels, w + g * group_maps * depth, packed + (size_t)g * each, room);
 }
 
 typedef struct rooms {
@@ -132,7 +131,7 @@ static void find_rows(const qn_conv *c, const qn_plane *p, const float *x, int64
   }
 }
 
-void qn_conv_nhwc(const qn_conv *c, const float *x, const float *packed, const qn_conv_tail *tail, float *y, void *scratch) {
+void qn_conv_nhwc(const qn_conv *c, const float *x, const float *packed, const float *bias, const qn_conv_tail *tail, float *y, void *scratch) {
   qn_plane p = qn_plane_of(&c->window);
   int64_t each = c->channels / c->groups, group_maps = c->maps / c->groups, depth = each * c->window.taps, points = c->window.out_points;
   rooms r;
@@ -153,6 +152,7 @@ void qn_conv_nhwc(const qn_conv *c, const float *x, const float *packed, const q
         tiles.rows = points - first < block ? points - first : block;
         find_rows(c, &p, x + n * c->x.batch + g * each, first, tiles.rows, &r);
         out.y = y + (n * points + first) * c->maps + g * group_maps;
+        out.bias = bias ? bias + g * group_maps : NULL;
         out.residual_columns = clip(tail->residual_channels - g * group_maps, 0, group_maps);
         out.residual = tail->residual && out.residual_columns ? tail->residual + (n * points + first) * tail->residual_channels + g * group_maps : NULL;
         qn_tile_run(&tiles, packed + (size_t)g * group_size, &out);

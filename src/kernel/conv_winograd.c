@@ -6,7 +6,8 @@
 #include "base/memory.h"
 #include "kernel/tile.h"
 
-enum { OUT = 4, IN = 6, POINTS = IN * IN, CACHE_BYTES = 384 * 1024 /* both transformed blocks */, TILES_MAX = 64, TILES_MIN = 8 };
+enum { OUT = 4, IN = 6, POINTS = IN * IN, CACHE_BYTES = 384 * 1024 /* both transformed blocks */, TILES_MAX = 64, TILES_MIN = 8,
+       APART = 16 /* floats between matrices, so that the same place in all of them is not the same set of the cache */ };
 
 /* The points ±A and ±B. */
 #define A 0.75
@@ -25,7 +26,7 @@ static int64_t tiles_along(int64_t out) { return (out + OUT - 1) / OUT; }
 
 size_t qn_conv_winograd_packed_count(int64_t maps, int64_t channels) {
   size_t all, bytes, each = qn_tile_packed_count(channels, maps);
-  if (each == SIZE_MAX || !qn_size_mul(each, POINTS, &all) || !qn_size_add(all, (size_t)padded(maps), &all) || !qn_size_mul(all, sizeof(float), &bytes)) return SIZE_MAX;
+  if (each == SIZE_MAX || !qn_size_mul(each, POINTS, &all) || !qn_size_mul(all, sizeof(float), &bytes)) return SIZE_MAX;
   return all;
 }
 
@@ -41,13 +42,13 @@ static void transform_taps(const double g[3], int64_t stride, double out[IN], in
   out[(IN - 1) * out_stride] = g[2 * stride];
 }
 
-void qn_conv_winograd_pack(int64_t maps, int64_t channels, const float *w, const float *bias, float *packed) {
+void qn_conv_winograd_pack(int64_t maps, int64_t channels, const float *w, float *packed) {
   size_t each = qn_tile_packed_count(channels, maps);
   memset(packed, 0, each * POINTS * sizeof(float));
   for (int64_t j = 0, column = 0; j < maps; j++) {
     /* the panel of column j, as qn_tile_pack() lays it out */
     int64_t panel = j / QN_TILE_PANEL * QN_TILE_PANEL, width = padded(maps) - panel < QN_TILE_PANEL ? 4 : QN_TILE_PANEL;
-    column = panel * (channels + 1) + width + (j - panel);
+    column = panel * channels + (j - panel);
     for (int64_t c = 0; c < channels; c++) {
       double taps[9], rows[IN * 3], u[POINTS];
       for (int t = 0; t < 9; t++) taps[t] = w[(j * channels + c) * 9 + t];
@@ -56,9 +57,6 @@ void qn_conv_winograd_pack(int64_t maps, int64_t channels, const float *w, const
       for (int p = 0; p < POINTS; p++) packed[(size_t)p * each + (size_t)(column + c * width)] = (float)u[p];
     }
   }
-  packed += each * POINTS;
-  memset(packed, 0, (size_t)padded(maps) * sizeof(float));
-  if (bias) memcpy(packed, bias, (size_t)maps * sizeof(float));
 }
 
 typedef struct rooms {
@@ -72,7 +70,9 @@ static bool lay_out(const qn_conv *c, uint8_t *base, rooms *r) {
   const qn_window *w = &c->window;
   size_t tiles = (size_t)tiles_of(c->channels, c->maps, tiles_along(w->out[0]) * tiles_along(w->out[1])), v, m, total;
   size_t channels = (size_t)padded(c->channels), maps = (size_t)padded(c->maps);
-  if (!qn_size_mul(tiles * POINTS * sizeof(float), channels, &v) || !qn_size_mul(tiles * POINTS * sizeof(float), maps, &m) || !qn_size_add(v, m, &total) ||
+  const size_t apart = APART * POINTS * sizeof(float);
+  if (!qn_size_mul(tiles * POINTS * sizeof(float), channels, &v) || !qn_size_mul(tiles * POINTS * sizeof(float), maps, &m) || !qn_size_add(v, apart, &v) ||
+      !qn_size_add(m, apart, &m) || !qn_size_add(v, m, &total) ||
       !qn_size_add(total, channels * sizeof(float) + tiles * (sizeof(float *) + 1) + 5 * QN_ALIGN, &total))
     return false;
   if (base) {
@@ -148,14 +148,13 @@ QN_NOINLINE static void output_tile(const float *from, size_t matrix, const floa
   }
 }
 
-void qn_conv_winograd(const qn_conv *c, const float *x, const float *packed, const qn_conv_tail *tail, float *y, void *scratch) {
+void qn_conv_winograd(const qn_conv *c, const float *x, const float *packed, const float *bias, const qn_conv_tail *tail, float *y, void *scratch) {
   const qn_window *w = &c->window;
   int64_t height = w->in[0], width = w->in[1], down = tiles_along(w->out[0]), across = tiles_along(w->out[1]), all = down * across, channels = c->channels;
   rooms r;
   if (all == 0 || c->maps == 0 || !lay_out(c, scratch, &r)) return;
   int64_t block = tiles_of(channels, c->maps, all), v_stride = padded(channels), m_stride = padded(c->maps);
-  size_t each = qn_tile_packed_count(channels, c->maps), v_matrix = (size_t)(block * v_stride), m_matrix = (size_t)(block * m_stride);
-  const float *bias = packed + each * POINTS;
+  size_t each = qn_tile_packed_count(channels, c->maps), v_matrix = (size_t)(block * v_stride) + APART, m_matrix = (size_t)(block * m_stride) + APART;
   memset(r.zeros, 0, (size_t)v_stride * sizeof(float));
   memset(r.kinds, 1, (size_t)block / QN_TILE_ROWS);
   qn_tiles tiles = {.row = r.rows, .gathered = r.kinds, .runs = 1, .length = (size_t)channels, .depth = (size_t)channels};

@@ -7,13 +7,14 @@
 
 #include "kernel/conv_nhwc.h"
 
-/* Elements of the packed weights and bias, four times those of the weights; SIZE_MAX on overflow. */
+/* Elements of the packed weights, four times as many as they were; SIZE_MAX on overflow. */
 size_t qn_conv_winograd_packed_count(int64_t maps, int64_t channels);
-/* w: [maps, channels, 3, 3]; bias: [maps] or NULL. */
-void qn_conv_winograd_pack(int64_t maps, int64_t channels, const float *w, const float *bias, float *packed);
+/* w: [maps, channels, 3, 3] */
+void qn_conv_winograd_pack(int64_t maps, int64_t channels, const float *w, float *packed);
 /* Bytes of scratch; SIZE_MAX on overflow. */
 size_t qn_conv_winograd_room(const qn_conv *c);
-/* Two spatial dimensions, 3×3 taps, stride and dilation 1, one group. x may be read up to QN_SLACK behind its end. */
-void qn_conv_winograd(const qn_conv *c, const float *x, const float *packed, const qn_conv_tail *tail, float *y, void *scratch);
+/* Two spatial dimensions, 3×3 taps, stride and dilation 1, one group. bias: [maps]; it and x may be read up to QN_SLACK
+ * behind their end. */
+void qn_conv_winograd(const qn_conv *c, const float *x, const float *packed, const float *bias, const qn_conv_tail *tail, float *y, void *scratch);
 
 #endif

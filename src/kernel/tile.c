@@ -15,20 +15,19 @@ static int64_t width_at(int64_t columns, int64_t j) { return padded(columns) - j
 size_t qn_tile_packed_count(int64_t depth, int64_t columns) {
   size_t count, bytes;
   if ((uint64_t)depth >= SIZE_MAX / 2 || (uint64_t)columns >= SIZE_MAX / 2) return SIZE_MAX;
-  if (!qn_size_mul((size_t)padded(columns), (size_t)depth + 1, &count) || !qn_size_mul(count, sizeof(float), &bytes)) return SIZE_MAX;
+  if (!qn_size_mul((size_t)padded(columns), (size_t)depth, &count) || !qn_size_mul(count, sizeof(float), &bytes)) return SIZE_MAX;
   return count;
 }
 
-void qn_tile_pack(int64_t columns, int64_t taps, int64_t inner, const float *weight, int64_t column_stride, int64_t tap_stride,
-                  int64_t inner_stride, const float *bias, float *packed) {
-  for (int64_t j = 0, width; j < columns; j += width) {
+void qn_tile_pack(int64_t columns, int64_t taps, int64_t inner, const float *weight, float *packed, float *room) {
+  int64_t depth = inner * taps;
+  for (int64_t j = 0, width; j < columns; j += width, weight += width * depth) {
     width = width_at(columns, j);
-    for (int64_t c = 0; c < width; c++) packed[c] = bias && j + c < columns ? bias[j + c] : 0.0f;
-    packed += width;
+    int64_t there = columns - j < width ? columns - j : width;
+    memcpy(room, weight, (size_t)(there * depth) * sizeof(float));
     for (int64_t t = 0; t < taps; t++)
-      for (int64_t i = 0; i < inner; i++, packed += width)
-        for (int64_t c = 0; c < width; c++)
-          packed[c] = j + c < columns ? weight[(j + c) * column_stride + t * tap_stride + i * inner_stride] : 0.0f;
+      for (int64_t i = 0; i < inner; i++)
+        for (int64_t c = 0; c < width; c++) *packed++ = c < there ? room[c * depth + i * taps + t] : 0.0f;
   }
 }
 
@@ -74,12 +73,13 @@ QN_NOINLINE static void panel8(const qn_tiles *t, const float *packed, const qn_
   const size_t stride = (size_t)o->stride, residual_stride = (size_t)o->residual_stride;
   float *y = o->y + column;
   const float *residual = p.add ? o->residual + column : y;
+  const qn_f32x4 bias0 = o->bias ? qn_load4(o->bias + column) : qn_splat4(0), bias1 = o->bias ? qn_load4(o->bias + column + 4) : qn_splat4(0);
   for (int64_t first = 0, tile = 0; first < t->rows; first += ROWS, tile++, row += ROWS, y += ROWS * stride, residual += ROWS * residual_stride) {
     size_t runs = t->runs, length = t->length;
     if (t->gathered[tile]) runs = 1, length = t->depth;
-    const float *b = packed + PANEL;
+    const float *b = packed;
     qn_f32x4 x, b0, b1;
-#define SET_UP(r) qn_f32x4 lo##r = qn_load4(packed), hi##r = qn_load4(packed + 4);
+#define SET_UP(r) qn_f32x4 lo##r = bias0, hi##r = bias1;
     ROWS_4(SET_UP)
     for (size_t run = 0; run < runs; run++) {
       size_t offset = runs == 1 ? 0 : t->offset[run];
@@ -125,15 +125,16 @@ QN_NOINLINE static void panel4(const qn_tiles *t, const float *packed, const qn_
   const float *const *row = (const float *const *)t->row;
   const panel_out p = panel_out_of(o, column, NARROW);
   const size_t stride = (size_t)o->stride, residual_stride = (size_t)o->residual_stride;
+  const qn_f32x4 bias = o->bias ? qn_load4(o->bias + column) : qn_splat4(0);
   for (int64_t first = 0, tile = 0, tiles; first < t->rows; first += tiles * ROWS, tile += tiles, row += tiles * ROWS) {
     tiles = first + ROWS < t->rows && t->gathered[tile] == t->gathered[tile + 1] ? 2 : 1;
     int64_t rows = t->rows - first < tiles * ROWS ? t->rows - first : tiles * ROWS;
     const float *const *low = row, *const *high = row + (tiles - 1) * ROWS;
     size_t runs = t->runs, length = t->length;
     if (t->gathered[tile]) runs = 1, length = t->depth;
-    const float *b = packed + NARROW;
+    const float *b = packed;
     qn_f32x4 b0;
-#define SET_UP4(r) qn_f32x4 sum##r = qn_load4(packed);
+#define SET_UP4(r) qn_f32x4 sum##r = bias;
     ROWS_8(SET_UP4)
     for (size_t run = 0; run < runs; run++) {
       size_t offset = runs == 1 ? 0 : t->offset[run];
@@ -174,6 +175,6 @@ void qn_tile_run(const qn_tiles *tiles, const float *packed, const qn_tile_out *
   for (int64_t j = 0, width; j < out->columns; j += width) {
     width = width_at(out->columns, j);
     (width == PANEL ? panel8 : panel4)(tiles, packed, out, j);
-    packed += width * ((int64_t)tiles->depth + 1);
+    packed += width * (int64_t)tiles->depth;
   }
 }

@@ -11,12 +11,11 @@
 #define QN_TILE_ROWS 4
 #define QN_TILE_PANEL 8
 
-/* Packed weights of `columns` columns and `depth` rows, a multiple of 4 columns; SIZE_MAX elements on overflow. */
+/* Packed weights of `columns` columns (rounded up to a multiple of 4) and `depth` rows; SIZE_MAX elements on overflow. */
 size_t qn_tile_packed_count(int64_t depth, int64_t columns);
-/* weight[column·column_stride + tap·tap_stride + i·inner_stride] → panels of 8 columns (the last one of 4 where that is enough), in
- * each the bias (NULL: zeros), then depth rows in the order [tap, i]. */
-void qn_tile_pack(int64_t columns, int64_t taps, int64_t inner, const float *weight, int64_t column_stride, int64_t tap_stride,
-                  int64_t inner_stride, const float *bias, float *packed);
+/* weight [columns, inner, taps] → panels of 8 columns (the last one of 4 where that is enough), in each depth rows in the order
+ * [tap, inner]. packed may be weight itself where columns is a multiple of 4. room: [8, inner, taps]. */
+void qn_tile_pack(int64_t columns, int64_t taps, int64_t inner, const float *weight, float *packed, float *room);
 
 typedef struct qn_tiles {
   int64_t rows;               /* the last tile may be short: its row pointers beyond are valid addresses all the same */
@@ -30,6 +29,7 @@ typedef struct qn_tiles {
 typedef struct qn_tile_out {
   float *y;                   /* [rows, stride], this many columns of each */
   int64_t columns, stride;
+  const float *bias;          /* NULL, or one number a column, readable up to a multiple of 8 */
   const float *residual;      /* NULL, or [rows, residual_stride], residual_columns of each: added before the activation */
   int64_t residual_columns, residual_stride;
   qn_activation activation;

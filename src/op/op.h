@@ -98,6 +98,9 @@ void *qn_keep_block(qn_step *s, size_t size);
 /* Takes over a block made by qn_alloc; false (and the block freed) without memory. */
 bool qn_keep_adopt(qn_step *s, void *block);
 void qn_release_const(qn_step *s, int i);
+/* The block of constant input i, to pack it in place: it lives as long as the model, and the constant has no data any more. NULL, and
+ * nothing is changed, when another reader still wants it. */
+void *qn_take_const(qn_step *s, int i);
 
 /* ---- attributes ---- (a missing one gives the default; one of another type is an error found by qn_attr_check at load) */
 const qn_attr *qn_attr_find(const qn_step *s, const char *name, qn_attr_type type);

@@ -7,6 +7,7 @@
 #include "kernel/conv_winograd.h"
 #include "kernel/copy.h"
 #include "kernel/depthwise.h"
+#include "kernel/tile.h"
 #include "op/conv_shape.h"
 #include "op/scratch.h"
 
@@ -15,7 +16,7 @@ typedef enum conv_form { DIRECT, DEPTHWISE, WINOGRAD } conv_form;
 typedef struct conv_kept {
   qn_tensor weights;   /* dtype and dims; the data is packed */
   conv_form form;
-  float *packed;
+  float *packed, *bias; /* bias: [maps], zeros where the model has none */
 } conv_kept;
 
 typedef struct conv_state {
@@ -43,30 +44,42 @@ static conv_form form_of(const qn_step *s, const qn_tensor *w, int64_t groups) {
   return small && three && all_ones(s, "strides") && all_ones(s, "dilations") ? WINOGRAD : DIRECT;
 }
 
+/* The weights as the form wants them: in their own place where they keep their size, so that a large model loads in its own room. */
+static qn_status pack(qn_step *s, conv_kept *kept, int64_t groups) {
+  const qn_tensor *w = qn_const(s, 1);
+  int64_t maps = w->dims[0], each = w->dims[1], taps = w->count / (maps * each);
+  size_t count = kept->form == WINOGRAD ? qn_conv_winograd_packed_count(maps, each) : kept->form == DEPTHWISE ? (size_t)w->count : qn_conv_nhwc_packed_count(groups, maps, each, taps);
+  float *room = kept->form == DIRECT ? qn_alloc((size_t)(QN_TILE_PANEL * each * taps) * sizeof(float)) : NULL, *own = NULL;
+  if (kept->form == DIRECT && !room) return qn_step_fail(s, QN_ERR_MEMORY, "no memory to pack the weights");
+  const float *from = w->data;
+  if (kept->form == DIRECT && maps / groups % 4 == 0) from = own = qn_take_const(s, 1);
+  if (!from) from = w->data;
+  kept->packed = own ? own : count > SIZE_MAX / sizeof(float) || !from ? NULL : qn_keep_block(s, count * sizeof(float));
+  if (!kept->packed) {
+    qn_free(room);
+    return qn_step_fail(s, QN_ERR_MEMORY, "no memory for the packed weights");
+  }
+  if (kept->form == DIRECT) qn_conv_nhwc_pack(groups, maps, each, taps, from, kept->packed, room);
+  else if (kept->form == WINOGRAD) qn_conv_winograd_pack(maps, each, from, kept->packed);
+  for (int64_t t = 0; kept->form == DEPTHWISE && t < taps; t++)
+    for (int64_t m = 0; m < maps; m++) kept->packed[t * maps + m] = from[m * taps + t];
+  qn_free(room);
+  if (!own) qn_release_const(s, 1);
+  return QN_OK;
+}
+
 static qn_status prepare(qn_step *s) {
   const qn_tensor *w = qn_const(s, 1), *b = qn_const(s, 2);
-  int64_t groups = qn_attr_int(s, "group", 1), maps = w->dims[0], each = w->dims[1], taps = w->count / (maps * each);
+  int64_t groups = qn_attr_int(s, "group", 1), maps = w->dims[0];
   QN_TRY(qn_keep(s, sizeof(conv_kept)));
   conv_kept *kept = s->kept;
   kept->weights = *w;
   kept->weights.data = NULL;
   kept->form = form_of(s, w, groups);
-  const float *from = w->data, *bias = b ? b->data : NULL;
-  size_t count = kept->form == DEPTHWISE  ? (size_t)(maps * (taps + 1))
-                 : kept->form == WINOGRAD ? qn_conv_winograd_packed_count(maps, each)
-                                          : qn_conv_nhwc_packed_count(groups, maps, each, taps);
-  kept->packed = count > SIZE_MAX / sizeof(float) ? NULL : qn_keep_block(s, count * sizeof(float));
-  if (!kept->packed) return qn_step_fail(s, QN_ERR_MEMORY, "no memory for the packed weights");
-  if (kept->form == DEPTHWISE) { /* [taps, maps], then the bias */
-    for (int64_t t = 0; t < taps; t++)
-      for (int64_t m = 0; m < maps; m++) kept->packed[t * maps + m] = from[m * taps + t];
-    if (bias) memcpy(kept->packed + taps * maps, bias, (size_t)maps * sizeof(float));
-  } else if (kept->form == WINOGRAD) {
-    qn_conv_winograd_pack(maps, each, from, bias, kept->packed);
-  } else {
-    qn_conv_nhwc_pack(groups, maps, each, taps, from, bias, kept->packed);
-  }
-  qn_release_const(s, 1);
+  QN_TRY(pack(s, kept, groups));
+  kept->bias = qn_keep_block(s, (size_t)maps * sizeof(float));
+  if (!kept->bias) return qn_step_fail(s, QN_ERR_MEMORY, "no memory for the bias");
+  if (b) memcpy(kept->bias, b->data, (size_t)maps * sizeof(float));
   if (b) qn_release_const(s, 2);
   return QN_OK;
 }
@@ -152,12 +165,12 @@ static void convolve(const qn_step *s, const conv_state *state, const qn_conv_ta
   const conv_kept *kept = s->kept;
   const float *x = qn_in(s, 0)->data;
   if (kept->form == DIRECT) {
-    qn_conv_nhwc(c, x, kept->packed, tail, y, m->work);
+    qn_conv_nhwc(c, x, kept->packed, kept->bias, tail, y, m->work);
   } else if (kept->form == WINOGRAD) {
-    qn_conv_winograd(c, x, kept->packed, tail, y, m->work);
+    qn_conv_winograd(c, x, kept->packed, kept->bias, tail, y, m->work);
   } else {
     memset(m->zeros, 0, (size_t)c->channels * sizeof(float) + QN_SLACK);
-    qn_depthwise_f32(c, x, kept->packed, kept->packed + c->window.taps * c->maps, tail, y, m->zeros);
+    qn_depthwise_f32(c, x, kept->packed, kept->bias, tail, y, m->zeros);
   }
 }
 
