@@ -45,6 +45,7 @@ void qn_conv_i8_pack(int64_t groups, int64_t maps, int64_t group_channels, int64
 typedef struct rooms {
   int16_t *rows;            /* [block, depth rounded up to even] */
   uint8_t *sums, *blank;    /* results on their way to a strided output; a row of zero points */
+  int32_t *start;           /* [maps rounded up to 8] */
   int64_t *offsets;         /* [taps] elements from the first tap of a window to each tap */
   const uint8_t **pointers; /* [taps rounded up to even] */
   qn_tap *taps;
@@ -70,6 +71,7 @@ static rooms lay_out(const qn_conv *c, uint8_t *base) {
     r.pointers = take(&r, base, (size_t)taps + 1, sizeof *r.pointers);
     r.blank = take(&r, base, (size_t)c->channels, 1);
     r.sums = take(&r, base, (size_t)c->maps + 8, sizeof(int32_t));
+    r.start = take(&r, base, (size_t)c->maps + 8, sizeof(int32_t));
     return r;
   }
   const int64_t block = block_of(depth, c->window.out_points);
@@ -126,6 +128,7 @@ static void depthwise(const qn_conv *c, const uint8_t *x, bool x_signed, int32_t
   const qn_window *w = &c->window;
   const int64_t size = (int64_t)qn_dtype_size(out->dtype), pairs = (w->taps + 1) / 2;
   memset(r->blank, (uint8_t)x_zero, (size_t)c->channels);
+  qn_depthwise_i8_start(c->maps, pairs, x_zero, packed, out->offset, r->start);
   for (int64_t n = 0; n < c->batch; n++) {
     const uint8_t *in = x + n * c->x.batch;
     cursor at = {{0}};
@@ -139,7 +142,7 @@ static void depthwise(const qn_conv *c, const uint8_t *x, bool x_signed, int32_t
         for (int64_t t = 0; t < inside; t++) r->pointers[r->taps[t].index] = in + r->taps[t].at * c->x.point;
       }
       int32_t *sums = (int32_t *)(void *)r->sums;
-      qn_depthwise_i8_point(c->channels, pairs, r->pointers, x_signed, x_zero, packed, sums);
+      qn_depthwise_i8_point(c->channels, pairs, r->pointers, x_signed, packed, r->start, sums);
       qn_i8_finish(out, 0, c->maps, 1, sums, c->maps, y + (n * c->y.batch + p * c->y.point) * size, c->maps);
     }
   }
@@ -154,7 +157,7 @@ static void depthwise_planes(const qn_conv *c, const uint8_t *x, bool x_signed, 
       for (int64_t p = 0; p < w->out_points; p++) {
         const int64_t inside = qn_window_taps(w, p, r->taps, NULL);
         const uint8_t *in = x + n * c->x.batch + k * c->x.channel;
-        uint32_t sum = 0;
+        uint32_t sum = out->offset ? (uint32_t)out->offset[k] : 0;
         for (int64_t t = 0; t < inside; t++) {
           const uint8_t b = in[r->taps[t].at * c->x.point];
           const int64_t tap = r->taps[t].index;

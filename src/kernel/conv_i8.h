@@ -22,7 +22,10 @@ void qn_conv_i8(const qn_conv *c, const void *x, bool x_signed, int32_t x_zero, 
 /* The depthwise part; x and y channels-last. Weights: [channels/8][pairs of taps][8][2] int16 with the zero point subtracted. */
 size_t qn_depthwise_i8_packed_size(int64_t channels, int64_t taps);
 void qn_depthwise_i8_pack(int64_t channels, int64_t taps, const void *w, bool is_signed, const int32_t *zero, int16_t *packed);
-/* One output point. taps: [2 · pairs] where each tap's channels lie, maybe in a row of zero points. sums: [channels rounded up to 8] */
-void qn_depthwise_i8_point(int64_t channels, int64_t pairs, const uint8_t *const *taps, bool x_signed, int32_t x_zero, const int16_t *packed, int32_t *sums);
+/* start [channels rounded up to 8] = offset - x_zero · Σ w: what a sum starts from when its taps keep their zero point. */
+void qn_depthwise_i8_start(int64_t channels, int64_t pairs, int32_t x_zero, const int16_t *packed, const int32_t *offset, int32_t *start);
+/* One output point. taps: [2 · pairs] where each tap's channels lie, maybe in a row of zero points. sums, start: [channels rounded up to 8] */
+void qn_depthwise_i8_point(int64_t channels, int64_t pairs, const uint8_t *const *taps, bool x_signed, const int16_t *packed, const int32_t *start,
+                           int32_t *sums);
 
 #endif

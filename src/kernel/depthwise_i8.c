@@ -1,4 +1,4 @@
-/* Depthwise 8-bit convolution, eight channels at a time: the channels of two taps interleaved are what dot_i16x8 multiplies and adds. */
+/* Depthwise 8-bit convolution: the channels of two taps interleaved are what dot_i16x8 multiplies and adds. */
 #include "base/memory.h"
 #include "kernel/conv_i8.h"
 #include "kernel/simd.h"
@@ -18,37 +18,65 @@ void qn_depthwise_i8_pack(int64_t channels, int64_t taps, const void *w, bool is
           *packed++ = k < channels && h < taps ? (int16_t)((int8_t)(from[k * taps + h] ^ flip) - (zero ? zero[k] : 0)) : 0;
 }
 
-#ifdef __wasm_simd128__
-/* Reads up to 7 bytes past the last channel. */
-static inline void point(int64_t channels, size_t pairs, const uint8_t *const *taps, bool x_signed, int32_t x_zero, const int16_t *w, int32_t *sums) {
-  const v128_t zero = wasm_i16x8_splat((int16_t)x_zero);
-  for (size_t c = 0; c < (size_t)channels; c += 8) {
-    v128_t lo = wasm_i32x4_splat(0), hi = lo;
-    for (size_t p = 0; p < pairs; p++, w += 16) {
-      const uint8_t *first = taps[2 * p] + c, *second = taps[2 * p + 1] + c;
-      const v128_t a = wasm_i16x8_sub(x_signed ? wasm_i16x8_load8x8(first) : wasm_u16x8_load8x8(first), zero);
-      const v128_t b = wasm_i16x8_sub(x_signed ? wasm_i16x8_load8x8(second) : wasm_u16x8_load8x8(second), zero);
-      lo = wasm_i32x4_add(lo, wasm_i32x4_dot_i16x8(wasm_i16x8_shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11), wasm_v128_load(w)));
-      hi = wasm_i32x4_add(hi, wasm_i32x4_dot_i16x8(wasm_i16x8_shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15), wasm_v128_load(w + 8)));
-    }
-    wasm_v128_store(sums + c, lo);
-    wasm_v128_store(sums + c + 4, hi);
+void qn_depthwise_i8_start(int64_t channels, int64_t pairs, int32_t x_zero, const int16_t *packed, const int32_t *offset, int32_t *start) {
+  for (int64_t c = 0; c < (channels + 7) / 8 * 8; c++) {
+    const int16_t *w = packed + (c / 8 * pairs * 8 + c % 8) * 2;
+    uint32_t sum = 0;
+    for (int64_t t = 0; t < pairs; t++) sum += (uint32_t)(w[t * 16] + w[t * 16 + 1]);
+    start[c] = (int32_t)((uint32_t)(offset && c < channels ? offset[c] : 0) - (uint32_t)x_zero * sum);
   }
 }
 
-void qn_depthwise_i8_point(int64_t channels, int64_t pairs, const uint8_t *const *taps, bool x_signed, int32_t x_zero, const int16_t *packed, int32_t *sums) {
-  if (x_signed) point(channels, (size_t)pairs, taps, true, x_zero, packed, sums);
-  else point(channels, (size_t)pairs, taps, false, x_zero, packed, sums);
+#ifdef __wasm_simd128__
+#define DOT(sum, pairs_of_taps, weights) sum = wasm_i32x4_add(sum, wasm_i32x4_dot_i16x8(pairs_of_taps, wasm_v128_load(weights)))
+
+/* Sixteen channels at a time, then eight, which may read 7 bytes past the last channel. */
+static inline void point(size_t channels, size_t pairs, const uint8_t *const *taps, bool x_signed, const int16_t *w, const int32_t *start, int32_t *sums) {
+#define LOW(v) (x_signed ? wasm_i16x8_extend_low_i8x16(v) : wasm_u16x8_extend_low_u8x16(v))
+#define HIGH(v) (x_signed ? wasm_i16x8_extend_high_i8x16(v) : wasm_u16x8_extend_high_u8x16(v))
+  size_t c = 0;
+  for (; c + 16 <= channels; c += 16, w += 16 * pairs) { /* and over the weights of the second eight */
+    const int16_t *second = w + 16 * pairs;
+    v128_t s0 = wasm_v128_load(start + c), s1 = wasm_v128_load(start + c + 4), s2 = wasm_v128_load(start + c + 8), s3 = wasm_v128_load(start + c + 12);
+    for (size_t p = 0; p < pairs; p++, w += 16, second += 16) {
+      const v128_t a = wasm_v128_load(taps[2 * p] + c), b = wasm_v128_load(taps[2 * p + 1] + c);
+      const v128_t low = wasm_i8x16_shuffle(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+      const v128_t high = wasm_i8x16_shuffle(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+      DOT(s0, LOW(low), w);
+      DOT(s1, HIGH(low), w + 8);
+      DOT(s2, LOW(high), second);
+      DOT(s3, HIGH(high), second + 8);
+    }
+    wasm_v128_store(sums + c, s0);
+    wasm_v128_store(sums + c + 4, s1);
+    wasm_v128_store(sums + c + 8, s2);
+    wasm_v128_store(sums + c + 12, s3);
+  }
+  for (; c < channels; c += 8) {
+    v128_t s0 = wasm_v128_load(start + c), s1 = wasm_v128_load(start + c + 4);
+    for (size_t p = 0; p < pairs; p++, w += 16) {
+      const v128_t a = wasm_v128_load64_zero(taps[2 * p] + c), b = wasm_v128_load64_zero(taps[2 * p + 1] + c);
+      const v128_t low = wasm_i8x16_shuffle(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+      DOT(s0, LOW(low), w);
+      DOT(s1, HIGH(low), w + 8);
+    }
+    wasm_v128_store(sums + c, s0);
+    wasm_v128_store(sums + c + 4, s1);
+  }
+}
+
+void qn_depthwise_i8_point(int64_t channels, int64_t pairs, const uint8_t *const *taps, bool x_signed, const int16_t *packed, const int32_t *start,
+                           int32_t *sums) {
+  if (x_signed) point((size_t)channels, (size_t)pairs, taps, true, packed, start, sums);
+  else point((size_t)channels, (size_t)pairs, taps, false, packed, start, sums);
 }
 #else
-void qn_depthwise_i8_point(int64_t channels, int64_t pairs, const uint8_t *const *taps, bool x_signed, int32_t x_zero, const int16_t *packed, int32_t *sums) {
+void qn_depthwise_i8_point(int64_t channels, int64_t pairs, const uint8_t *const *taps, bool x_signed, const int16_t *packed, const int32_t *start,
+                           int32_t *sums) {
   for (int64_t c = 0; c < channels; c++) {
-    uint32_t sum = 0;
+    uint32_t sum = (uint32_t)start[c];
     const int16_t *w = packed + (c / 8 * pairs * 8 + c % 8) * 2;
-    for (int64_t t = 0; t < 2 * pairs; t++) {
-      const int x = x_signed ? (int8_t)taps[t][c] : taps[t][c];
-      sum += (uint32_t)((x - x_zero) * w[t / 2 * 16 + t % 2]);
-    }
+    for (int64_t t = 0; t < 2 * pairs; t++) sum += (uint32_t)((x_signed ? (int8_t)taps[t][c] : taps[t][c]) * w[t / 2 * 16 + t % 2]);
     sums[c] = (int32_t)sum;
   }
 }

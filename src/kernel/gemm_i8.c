@@ -37,14 +37,14 @@ static void widen_panel(size_t depth, const int8_t *b, int16_t *wide) {
   for (size_t i = 0; i < depth * QN_PANEL; i += 8) wasm_v128_store(wide + i, wasm_i16x8_load8x8(b + i));
 }
 
-/* sums [R, 8] = a·b, or with `more` what is there already plus that. Literal row numbers keep the sums in registers, and row pointers
+/* sums [R, 8] = start [8] + a·b, or with `more` what is there already plus that. Literal row numbers keep the sums in registers, and row pointers
  * with a size_t index keep addresses 32 bits wide. Six rows are slower, and so is unrolling. */
 #define ROWS_1(X) X(0)
 #define ROWS_2(X) ROWS_1(X) X(1)
 #define ROWS_4(X) ROWS_2(X) X(2) X(3)
 #define SET_UP(r)                               \
   const int16_t *a##r = a + (size_t)r * stride; \
-  v128_t lo##r = wasm_i32x4_splat(0), hi##r = lo##r;
+  v128_t lo##r = start0, hi##r = start1;
 #define STEP(r)                                                   \
   x = wasm_v128_load32_splat(a##r + i);                           \
   lo##r = wasm_i32x4_add(lo##r, wasm_i32x4_dot_i16x8(x, b0));     \
@@ -55,26 +55,28 @@ static void widen_panel(size_t depth, const int8_t *b, int16_t *wide) {
 #define STORE(r)                                   \
   wasm_v128_store(sums + r * QN_PANEL, lo##r);     \
   wasm_v128_store(sums + r * QN_PANEL + 4, hi##r);
-#define TILE(R)                                                                                                                \
-  QN_NOINLINE static void tile##R(size_t depth, const int16_t *a, size_t stride, const int16_t *b, bool more, int32_t *sums) { \
-    v128_t x;                                                                                                                  \
-    ROWS_##R(SET_UP)                                                                                                           \
-    if (more) {                                                                                                                \
-      ROWS_##R(LOAD)                                                                                                           \
-    }                                                                                                                          \
-    for (size_t i = 0; i < depth; i += 2, b += 2 * QN_PANEL) {                                                                 \
-      const v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 8);                                                         \
-      ROWS_##R(STEP)                                                                                                           \
-    }                                                                                                                          \
-    ROWS_##R(STORE)                                                                                                            \
+#define TILE(R)                                                                                                                   \
+  QN_NOINLINE static void tile##R(size_t depth, const int16_t *a, size_t stride, const int16_t *b, const int32_t *start, bool more,\
+                                  int32_t *sums) {                                                                                \
+    const v128_t start0 = wasm_v128_load(start), start1 = wasm_v128_load(start + 4);                                              \
+    v128_t x;                                                                                                                     \
+    ROWS_##R(SET_UP)                                                                                                              \
+    if (more) {                                                                                                                   \
+      ROWS_##R(LOAD)                                                                                                              \
+    }                                                                                                                             \
+    for (size_t i = 0; i < depth; i += 2, b += 2 * QN_PANEL) {                                                                    \
+      const v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 8);                                                            \
+      ROWS_##R(STEP)                                                                                                              \
+    }                                                                                                                             \
+    ROWS_##R(STORE)                                                                                                               \
   }
 TILE(4)
 TILE(2)
 TILE(1)
 
 /* One row by a panel of bytes: the weights are read once, so four steps at a time hide the latencies. */
-QN_NOINLINE static void one_row(size_t depth, const int16_t *a, const int8_t *b, int32_t *sums) {
-  v128_t lo0 = wasm_i32x4_splat(0), lo1 = lo0, lo2 = lo0, lo3 = lo0, hi0 = lo0, hi1 = lo0, hi2 = lo0, hi3 = lo0, x;
+QN_NOINLINE static void one_row(size_t depth, const int16_t *a, const int8_t *b, const int32_t *start, int32_t *sums) {
+  v128_t lo0 = wasm_v128_load(start), lo1 = wasm_i32x4_splat(0), lo2 = lo1, lo3 = lo1, hi0 = wasm_v128_load(start + 4), hi1 = lo1, hi2 = lo1, hi3 = lo1, x;
   size_t i = 0;
 #define PART(r)                                                                          \
   x = wasm_v128_load32_splat(a + i + 2 * r);                                             \
@@ -93,36 +95,36 @@ QN_NOINLINE static void one_row(size_t depth, const int16_t *a, const int8_t *b,
 static void widen_panel(size_t depth, const int8_t *b, int16_t *wide) {
   for (size_t i = 0; i < depth * QN_PANEL; i++) wide[i] = b[i];
 }
-static void tile(size_t rows, size_t depth, const int16_t *a, size_t stride, const int16_t *b, bool more, int32_t *sums) {
+static void tile(size_t rows, size_t depth, const int16_t *a, size_t stride, const int16_t *b, const int32_t *start, bool more, int32_t *sums) {
   for (size_t r = 0; r < rows; r++)
     for (size_t c = 0; c < QN_PANEL; c++) {
-      uint32_t sum = more ? (uint32_t)sums[r * QN_PANEL + c] : 0;
+      uint32_t sum = (uint32_t)(more ? sums[r * QN_PANEL + c] : start[c]);
       for (size_t i = 0; i < depth; i += 2)
         sum += (uint32_t)(a[r * stride + i] * b[i * QN_PANEL + 2 * c] + a[r * stride + i + 1] * b[i * QN_PANEL + 2 * c + 1]);
       sums[r * QN_PANEL + c] = (int32_t)sum;
     }
 }
 #define PLAIN_TILE(R)                                                                                                                  \
-  static void tile##R(size_t depth, const int16_t *a, size_t stride, const int16_t *b, bool more, int32_t *sums) { \
-    tile(R, depth, a, stride, b, more, sums);                                                                                   \
+  static void tile##R(size_t depth, const int16_t *a, size_t stride, const int16_t *b, const int32_t *start, bool more, int32_t *sums) { \
+    tile(R, depth, a, stride, b, start, more, sums);                                                                                   \
   }
 PLAIN_TILE(4)
 PLAIN_TILE(2)
 PLAIN_TILE(1)
-static void one_row(size_t depth, const int16_t *a, const int8_t *b, int32_t *sums) {
+static void one_row(size_t depth, const int16_t *a, const int8_t *b, const int32_t *start, int32_t *sums) {
   int16_t wide[2 * QN_PANEL];
-  memset(sums, 0, QN_PANEL * sizeof *sums);
+  memcpy(sums, start, QN_PANEL * sizeof *sums);
   for (size_t i = 0; i < depth; i += 2) {
     widen_panel(2, b + i * QN_PANEL, wide);
-    tile(1, 2, a + i, depth, wide, true, sums);
+    tile(1, 2, a + i, depth, wide, sums, true, sums);
   }
 }
 #endif
 
-/* A block of rows by one panel, into sums [rows, 8]. wide: room for [DEPTH, 8] */
-static void block(size_t rows, size_t depth, const int16_t *a, size_t stride, const int8_t *b, int16_t *wide, int32_t *sums) {
+/* A block of rows by one panel plus start [8], into sums [rows, 8]. wide: room for [DEPTH, 8] */
+static void block(size_t rows, size_t depth, const int16_t *a, size_t stride, const int8_t *b, const int32_t *start, int16_t *wide, int32_t *sums) {
   if (rows < 4) {
-    for (size_t r = 0; r < rows; r++) one_row(depth, a + r * stride, b, sums + r * QN_PANEL);
+    for (size_t r = 0; r < rows; r++) one_row(depth, a + r * stride, b, start, sums + r * QN_PANEL);
     return;
   }
   size_t i = 0;
@@ -133,9 +135,9 @@ static void block(size_t rows, size_t depth, const int16_t *a, size_t stride, co
     for (size_t r = 0, height; r < rows; r += height, row += height * stride) {
       int32_t *to = sums + r * QN_PANEL;
       height = rows - r >= 4 ? 4 : rows - r >= 2 ? 2 : 1;
-      if (height == 4) tile4(part, row, stride, wide, i > 0, to);
-      else if (height == 2) tile2(part, row, stride, wide, i > 0, to);
-      else tile1(part, row, stride, wide, i > 0, to);
+      if (height == 4) tile4(part, row, stride, wide, start, i > 0, to);
+      else if (height == 2) tile2(part, row, stride, wide, start, i > 0, to);
+      else tile1(part, row, stride, wide, start, i > 0, to);
     }
     i += part;
   } while (i < depth);
@@ -155,7 +157,9 @@ void qn_gemm_i8(int64_t m, int64_t n, int64_t k, const int16_t *a, int64_t lda, 
       for (int64_t l = 0; l < k; l++) row_sum[r] += (uint32_t)block_a[r * lda + l];
     for (int64_t j = 0; j < n; j += QN_PANEL) {
       const int64_t width = n - j < QN_PANEL ? n - j : QN_PANEL;
-      block((size_t)count, depth, block_a, stride, packed + (size_t)j * depth, wide, sums);
+      int32_t start[QN_PANEL] = {0};
+      if (out->offset) memcpy(start, out->offset + j, (size_t)width * sizeof *start);
+      block((size_t)count, depth, block_a, stride, packed + (size_t)j * depth, start, wide, sums);
       for (int64_t r = 0; zero && r < count; r++)
         for (int64_t c = 0; c < width; c++) sums[r * QN_PANEL + c] = (int32_t)((uint32_t)sums[r * QN_PANEL + c] - row_sum[r] * (uint32_t)zero[j + c]);
       qn_i8_finish(out, j, width, count, sums, QN_PANEL, (uint8_t *)y + (m0 * ldy + j) * size, ldy);

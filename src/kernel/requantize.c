@@ -5,18 +5,14 @@
 
 #include "kernel/simd_i8.h"
 
-static int32_t sum_at(const qn_i8_out *o, int64_t column, int32_t sum) {
-  return o->offset ? (int32_t)((uint32_t)sum + (uint32_t)o->offset[column]) : sum;
-}
 static float scaled(const qn_i8_out *o, int64_t column, int32_t sum) {
-  const float v = (float)sum_at(o, column, sum) * o->scale[column];
+  const float v = (float)sum * o->scale[column];
   return o->bias ? v + o->bias[column] : v;
 }
 
 static void plain(const qn_i8_out *o, int64_t column, int32_t sum, uint8_t *y) {
   if (o->dtype == QN_INT32) {
-    const int32_t v = sum_at(o, column, sum);
-    memcpy(y, &v, sizeof v);
+    memcpy(y, &sum, sizeof sum);
     return;
   }
   float v = scaled(o, column, sum);
@@ -38,12 +34,10 @@ static inline v128_t scale4(v128_t sum, v128_t scale, const float *bias) {
 }
 
 static void eight(const qn_i8_out *o, int64_t first, size_t rows, const int32_t *sums, size_t sum_stride, uint8_t *y, size_t pitch) {
-  const v128_t zero = wasm_i32x4_splat(0), off0 = o->offset ? wasm_v128_load(o->offset + first) : zero,
-               off1 = o->offset ? wasm_v128_load(o->offset + first + 4) : zero;
   if (o->dtype == QN_INT32) {
     for (; rows; rows--, sums += sum_stride, y += pitch) {
-      wasm_v128_store(y, wasm_i32x4_add(wasm_v128_load(sums), off0));
-      wasm_v128_store(y + 16, wasm_i32x4_add(wasm_v128_load(sums + 4), off1));
+      wasm_v128_store(y, wasm_v128_load(sums));
+      wasm_v128_store(y + 16, wasm_v128_load(sums + 4));
     }
     return;
   }
@@ -52,8 +46,8 @@ static void eight(const qn_i8_out *o, int64_t first, size_t rows, const int32_t 
   const float *bias = o->bias ? o->bias + first : NULL;
   const bool is_signed = o->dtype == QN_INT8;
   for (; rows; rows--, sums += sum_stride, y += pitch) {
-    const v128_t a = scale4(wasm_i32x4_add(wasm_v128_load(sums), off0), s0, bias);
-    const v128_t b = scale4(wasm_i32x4_add(wasm_v128_load(sums + 4), off1), s1, bias ? bias + 4 : NULL);
+    const v128_t a = scale4(wasm_v128_load(sums), s0, bias);
+    const v128_t b = scale4(wasm_v128_load(sums + 4), s1, bias ? bias + 4 : NULL);
     if (o->dtype == QN_FLOAT) {
       wasm_v128_store(y, qn_min4(qn_max4(a, min), max));
       wasm_v128_store(y + 16, qn_min4(qn_max4(b, min), max));

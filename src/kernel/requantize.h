@@ -15,7 +15,7 @@ typedef struct qn_i8_out {
   int32_t zero;
 } qn_i8_out;
 
-/* sums: [rows, sum_stride], column 0 of which is column `first` of the product; y: [rows, ldy] elements, at column `first` too.
+/* The sums hold the offset already. sums: [rows, sum_stride], column 0 of which is column `first` of the product; y: [rows, ldy] elements, at column `first` too.
  * Only `width` columns are stored. */
 void qn_i8_finish(const qn_i8_out *o, int64_t first, int64_t width, int64_t rows, const int32_t *sums, int64_t sum_stride, void *y, int64_t ldy);
 
