@@ -65,3 +65,6 @@ static qn_status run(qn_step *s) {
 
 const qn_op qn_op_slice = {.domain = "", .name = "Slice", .since = 1, .min_in = 1, .max_in = 5, .min_out = 1, .max_out = 1,
                            .flags = QN_LAYOUT_FOLLOW, .plan = plan, .run = run};
+/* Slice with its bounds as inputs, as it was called before opset 10 took it in. */
+const qn_op qn_op_dynamic_slice = {.domain = "", .name = "DynamicSlice", .since = 1, .min_in = 3, .max_in = 4, .min_out = 1, .max_out = 1,
+                           .flags = QN_LAYOUT_FOLLOW, .plan = plan, .run = run};
