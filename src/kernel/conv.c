@@ -79,12 +79,12 @@ static void depthwise_f32(const qn_conv *c, const float *x, const float *w, cons
       int64_t i = 0;
       for (; i + 16 <= channels; i += 16) {
         qn_f32x4 sum[4];
-        _Pragma("GCC unroll 4") for (int v = 0; v < 4; v++) sum[v] = bias ? qn_load4(bias + i + 4 * v) : qn_splat4(0.0f);
+        QN_UNROLL(4) for (int v = 0; v < 4; v++) sum[v] = bias ? qn_load4(bias + i + 4 * v) : qn_splat4(0.0f);
         for (int64_t t = 0; t < count; t++) {
           const float *a = in + taps[t].at * channels + i, *b = w + taps[t].index * channels + i;
-          _Pragma("GCC unroll 4") for (int v = 0; v < 4; v++) sum[v] = qn_madd4(qn_load4(a + 4 * v), qn_load4(b + 4 * v), sum[v]);
+          QN_UNROLL(4) for (int v = 0; v < 4; v++) sum[v] = qn_madd4(qn_load4(a + 4 * v), qn_load4(b + 4 * v), sum[v]);
         }
-        _Pragma("GCC unroll 4") for (int v = 0; v < 4; v++) qn_store4(out + i + 4 * v, qn_min4(qn_max4(sum[v], min), max));
+        QN_UNROLL(4) for (int v = 0; v < 4; v++) qn_store4(out + i + 4 * v, qn_min4(qn_max4(sum[v], min), max));
       }
       for (; i < channels; i++) {
         float sum = bias ? bias[i] : 0.0f;

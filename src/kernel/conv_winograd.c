@@ -118,15 +118,15 @@ static inline void transform_out(const qn_f32x4 m[IN], qn_f32x4 out[OUT]) {
 QN_NOINLINE static void input_tile(const float *const pixels[POINTS], size_t channels, float *to, size_t matrix) {
   for (size_t c = 0; c < channels; c += 4) {
     qn_f32x4 rows[POINTS], d[IN], out[IN];
-    _Pragma("GCC unroll 6") for (int x = 0; x < IN; x++) {
-      _Pragma("GCC unroll 6") for (int y = 0; y < IN; y++) d[y] = qn_load4(pixels[y * IN + x] + c);
+    QN_UNROLL(6) for (int x = 0; x < IN; x++) {
+      QN_UNROLL(6) for (int y = 0; y < IN; y++) d[y] = qn_load4(pixels[y * IN + x] + c);
       transform_in(d, out);
-      _Pragma("GCC unroll 6") for (int y = 0; y < IN; y++) rows[y * IN + x] = out[y];
+      QN_UNROLL(6) for (int y = 0; y < IN; y++) rows[y * IN + x] = out[y];
     }
     float *at = to + c;
-    _Pragma("GCC unroll 6") for (int y = 0; y < IN; y++) {
+    QN_UNROLL(6) for (int y = 0; y < IN; y++) {
       transform_in(rows + y * IN, out);
-      _Pragma("GCC unroll 6") for (int x = 0; x < IN; x++, at += matrix) qn_store4(at, out[x]);
+      QN_UNROLL(6) for (int x = 0; x < IN; x++, at += matrix) qn_store4(at, out[x]);
     }
   }
 }
@@ -135,10 +135,10 @@ QN_NOINLINE static void input_tile(const float *const pixels[POINTS], size_t cha
 QN_NOINLINE static void output_tile(const float *from, size_t matrix, const float *bias, const qn_tile_out *o, int64_t point, int64_t width, int64_t rows, int64_t columns) {
   for (int64_t k = 0; k < o->columns; k += 4) {
     qn_f32x4 half[OUT * IN], m[IN], out[OUT];
-    _Pragma("GCC unroll 6") for (size_t x = 0; x < IN; x++) {
-      _Pragma("GCC unroll 6") for (size_t y = 0; y < IN; y++) m[y] = qn_load4(from + (y * IN + x) * matrix + k);
+    QN_UNROLL(6) for (size_t x = 0; x < IN; x++) {
+      QN_UNROLL(6) for (size_t y = 0; y < IN; y++) m[y] = qn_load4(from + (y * IN + x) * matrix + k);
       transform_out(m, out);
-      _Pragma("GCC unroll 4") for (int y = 0; y < OUT; y++) half[y * IN + x] = out[y];
+      QN_UNROLL(4) for (int y = 0; y < OUT; y++) half[y * IN + x] = out[y];
     }
     qn_f32x4 b = qn_load4(bias + k);
     for (int64_t y = 0; y < rows; y++) {

@@ -47,8 +47,8 @@ static void point(const row_taps *r, const qn_plane *p, int64_t left, int64_t ro
 #define FOUR_SUMS(TAPS, STRIDE, FOUR_AT, NEXT)                                                      \
   for (size_t k = 0; k < rows; k++, w += weight_stride, NEXT) {                                     \
     qn_f32x4 u[TAPS];                                                                               \
-    _Pragma("GCC unroll 16") for (size_t t = 0; t < TAPS; t++) u[t] = qn_load4(w + t * channels);   \
-    _Pragma("GCC unroll 16") for (size_t t = 0; t < COLUMNS; t++) {                                 \
+    QN_UNROLL(16) for (size_t t = 0; t < TAPS; t++) u[t] = qn_load4(w + t * channels);   \
+    QN_UNROLL(16) for (size_t t = 0; t < COLUMNS; t++) {                                 \
       qn_f32x4 v = qn_load4(FOUR_AT);                                                               \
       if (t < TAPS) s0 = qn_madd4(v, u[t], s0);                                                     \
       if (t - STRIDE < TAPS) s1 = qn_madd4(v, u[t - STRIDE], s1);                                   \

@@ -15,6 +15,15 @@
 #define QN_IN_ORDER (void)0
 #endif
 
+/* Loops over the registers of a tile. Natively they stay loops: there the kernels run in tests, and under the sanitizers a compiler takes
+ * minutes for what they become. */
+#define QN_PRAGMA(text) _Pragma(#text)
+#ifdef __wasm__
+#define QN_UNROLL(n) QN_PRAGMA(GCC unroll n)
+#else
+#define QN_UNROLL(n)
+#endif
+
 /* Where the time does not go: compiled for size. */
 #if defined(__GNUC__)
 #define QN_COLD __attribute__((cold, noinline))
