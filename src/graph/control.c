@@ -48,6 +48,12 @@ const qn_attr *qn_control_graph(const qn_step *s, const char *name, int *index) 
   return NULL;
 }
 
+qn_status qn_control_body(qn_frame *caller, qn_plan_step *step, const char *name, int *index, qn_frame **body) {
+  qn_step *s = &step->step;
+  if (!qn_control_graph(s, name, index)) return qn_step_fail(s, QN_ERR_FORMAT, "the node has no %s", name);
+  return qn_control_frame(caller, step, *index, body);
+}
+
 qn_status qn_control_plan(qn_step *s) {
   s->dynamic = true;
   if (s->op->name[0] == 'I') return QN_OK;
@@ -67,10 +73,9 @@ static qn_status if_run(qn_frame *caller, qn_plan_step *step, qn_frame **body) {
   if (condition->dtype != QN_BOOL || condition->count != 1) return qn_step_fail(s, QN_ERR_TYPE, "the condition must be one bool");
   bool yes = *(const uint8_t *)condition->data != 0;
   int index;
-  const qn_attr *branch = qn_control_graph(s, yes ? "then_branch" : "else_branch", &index);
-  if (!branch) return qn_step_fail(s, QN_ERR_FORMAT, "the node has no %s", yes ? "then_branch" : "else_branch");
-  QN_TRY(qn_control_frame(caller, step, index, body));
-  if ((*body)->ir->n_outputs < s->n_out) return qn_step_fail(s, QN_ERR_FORMAT, "its %s gives %d outputs where %d are needed", branch->name, (*body)->ir->n_outputs, s->n_out);
+  const char *branch = yes ? "then_branch" : "else_branch";
+  QN_TRY(qn_control_body(caller, step, branch, &index, body));
+  if ((*body)->ir->n_outputs < s->n_out) return qn_step_fail(s, QN_ERR_FORMAT, "its %s gives %d outputs where %d are needed", branch, (*body)->ir->n_outputs, s->n_out);
   if ((*body)->ir->n_inputs) return qn_step_fail(s, QN_ERR_FORMAT, "a branch must have no inputs");
   QN_TRY(qn_control_captures(*body, s));
   s->phase = index + 1;
@@ -171,8 +176,7 @@ static qn_status loop_run(qn_frame *caller, qn_plan_step *step, qn_frame **body)
   qn_step *s = &step->step;
   qn_loop *l = s->state;
   int index;
-  if (!qn_control_graph(s, "body", &index)) return qn_step_fail(s, QN_ERR_FORMAT, "the node has no body");
-  QN_TRY(qn_control_frame(caller, step, index, body));
+  QN_TRY(qn_control_body(caller, step, "body", &index, body));
   qn_ir *g = (*body)->ir;
   qn_ir_node *node = &caller->ir->nodes[step->node];
   int carried = node->n_explicit > 2 ? node->n_explicit - 2 : 0, scans = g->n_outputs - 1 - carried;

@@ -20,6 +20,8 @@ qn_status qn_control_plan(qn_step *s);
 qn_status qn_control_frame(qn_frame *caller, const qn_plan_step *step, int index, qn_frame **out);
 /* The graph attribute `name` and its place among the node's bodies; NULL when it is missing. */
 const qn_attr *qn_control_graph(const qn_step *s, const char *name, int *index);
+/* Both: the frame of the step's graph attribute `name`, which has to be there; its place among the node's bodies in *index. */
+qn_status qn_control_body(qn_frame *caller, qn_plan_step *step, const char *name, int *index, qn_frame **body);
 /* A body's input refers to the value; nothing is copied. */
 void qn_control_bind(qn_plan_value *to, const qn_value *from);
 /* Binds what the body takes from the graphs around it. */

@@ -139,8 +139,7 @@ qn_status qn_scan_run(qn_frame *caller, qn_plan_step *step, qn_frame **body) {
   qn_step *s = &step->step;
   qn_loop *l = s->state;
   int index;
-  if (!qn_control_graph(s, "body", &index)) return qn_step_fail(s, QN_ERR_FORMAT, "the node has no body");
-  QN_TRY(qn_control_frame(caller, step, index, body));
+  QN_TRY(qn_control_body(caller, step, "body", &index, body));
   qn_ir *g = (*body)->ir;
   qn_ir_node *node = &caller->ir->nodes[step->node];
   scan_shape c = {.batched = s->opset < 9, .first = s->opset < 9};

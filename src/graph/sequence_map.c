@@ -16,8 +16,7 @@ qn_status qn_sequence_map_run(qn_frame *caller, qn_plan_step *step, qn_frame **b
   qn_step *s = &step->step;
   qn_loop *l = s->state;
   int index, n = caller->ir->nodes[step->node].n_explicit;
-  if (!qn_control_graph(s, "body", &index)) return qn_step_fail(s, QN_ERR_FORMAT, "the node has no body");
-  QN_TRY(qn_control_frame(caller, step, index, body));
+  QN_TRY(qn_control_body(caller, step, "body", &index, body));
   const qn_ir *g = (*body)->ir;
   if (g->n_inputs != n || g->n_outputs < s->n_out)
     return qn_step_fail(s, QN_ERR_FORMAT, "its body has %d inputs and %d outputs where the node has %d and %d", g->n_inputs, g->n_outputs, n, s->n_out);

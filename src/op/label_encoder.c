@@ -172,12 +172,7 @@ static qn_status run_encoder(qn_step *s) {
 
 /* ---- OneHotEncoder ---- */
 
-static qn_status prepare_one_hot(qn_step *s) {
-  qn_labels cats;
-  QN_TRY(qn_ml_labels(s, "cats_strings", "cats_int64s", &cats));
-  QN_TRY(qn_keep(s, sizeof(qn_lookup)));
-  return qn_ml_lookup_labels(s, &cats, s->kept);
-}
+static qn_status prepare_one_hot(qn_step *s) { return qn_ml_keep_lookup(s, "cats_strings", "cats_int64s"); }
 
 static qn_status plan_one_hot(qn_step *s) {
   if (!s->kept) QN_TRY(prepare_one_hot(s));

@@ -54,17 +54,11 @@ static const float *as_floats(const qn_step *s, qn_room *r) {
 static qn_status plan(qn_step *s) {
   if (!s->kept) QN_TRY(prepare(s)); /* folding of constants comes before packing */
   const linear *m = s->kept;
-  const bool classes = m->labels.count;
-  int64_t dims[2], columns;
-  QN_TRY(qn_ml_rows(s, &dims[0], &columns));
-  if (columns != m->n_features)
-    return qn_step_fail(s, QN_ERR_SHAPE, "input 0 has %lld columns; the model has coefficients for %lld", (long long)columns, (long long)m->n_features);
-  dims[1] = m->pair ? 2 : m->n_targets;
-  if (classes) QN_TRY(qn_out_shape(s, 0, qn_labels_type(&m->labels), 1, dims));
-  QN_TRY(qn_out_shape(s, classes, QN_FLOAT, 2, dims));
+  int64_t rows;
+  QN_TRY(qn_ml_scores(s, &m->labels, m->n_features, m->pair ? 2 : m->n_targets, &rows));
   qn_room r = {0};
   as_floats(s, &r);
-  qn_room_take(&r, (size_t)(dims[0] * m->n_targets), sizeof(float));
+  qn_room_take(&r, (size_t)(rows * m->n_targets), sizeof(float));
   return qn_room_done(s, &r);
 }
 

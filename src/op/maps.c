@@ -124,12 +124,7 @@ static qn_status run_cast_map(qn_step *s) {
 
 /* ---- DictVectorizer ---- */
 
-static qn_status prepare_vectorizer(qn_step *s) {
-  qn_labels labels;
-  QN_TRY(qn_ml_labels(s, "string_vocabulary", "int64_vocabulary", &labels));
-  QN_TRY(qn_keep(s, sizeof(qn_lookup)));
-  return qn_ml_lookup_labels(s, &labels, s->kept);
-}
+static qn_status prepare_vectorizer(qn_step *s) { return qn_ml_keep_lookup(s, "string_vocabulary", "int64_vocabulary"); }
 
 static qn_status plan_vectorizer(qn_step *s) {
   if (!s->kept) QN_TRY(prepare_vectorizer(s));

@@ -65,6 +65,17 @@ qn_status qn_ml_rows(const qn_step *s, int64_t *rows, int64_t *columns) {
   return QN_OK;
 }
 
+qn_status qn_ml_scores(qn_step *s, const qn_labels *labels, int64_t features, int64_t width, int64_t *rows) {
+  int64_t columns;
+  QN_TRY(qn_ml_rows(s, rows, &columns));
+  if (columns != features)
+    return qn_step_fail(s, QN_ERR_SHAPE, "input 0 has %lld columns; the model has coefficients for %lld", (long long)columns, (long long)features);
+  const int64_t dims[2] = {*rows, width};
+  const bool classes = labels->count;
+  if (classes) QN_TRY(qn_out_shape(s, 0, qn_labels_type(labels), 1, dims));
+  return qn_out_shape(s, classes, QN_FLOAT, 2, dims);
+}
+
 qn_status qn_ml_lookup(qn_step *s, const qn_string *text, const uint64_t *numbers, size_t count, qn_lookup *l) {
   *l = (qn_lookup){.text = text, .numbers = numbers, .count = count};
   size_t bytes;
@@ -76,4 +87,11 @@ qn_status qn_ml_lookup(qn_step *s, const qn_string *text, const uint64_t *number
 
 qn_status qn_ml_lookup_labels(qn_step *s, const qn_labels *labels, qn_lookup *l) {
   return qn_ml_lookup(s, labels->text, (const uint64_t *)labels->numbers, (size_t)labels->count, l);
+}
+
+qn_status qn_ml_keep_lookup(qn_step *s, const char *text, const char *numbers) {
+  qn_labels labels;
+  QN_TRY(qn_ml_labels(s, text, numbers, &labels));
+  QN_TRY(qn_keep(s, sizeof(qn_lookup)));
+  return qn_ml_lookup_labels(s, &labels, s->kept);
 }

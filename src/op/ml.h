@@ -36,11 +36,15 @@ qn_status qn_ml_expect(const qn_step *s, const char *name, size_t count, size_t 
 
 /* plan(): input 0 is [rows, columns], or [columns] for one row, of QN_ML_TYPES. */
 qn_status qn_ml_rows(const qn_step *s, int64_t *rows, int64_t *columns);
+/* plan() of a model over rows: input 0 has `features` columns; the outputs are the labels, when there are any, and [rows, width] scores. */
+qn_status qn_ml_scores(qn_step *s, const qn_labels *labels, int64_t features, int64_t width, int64_t *rows);
 void qn_ml_extent(const qn_tensor *x, int64_t *rows, int64_t *columns);
 
 /* prepare(): a lookup that lives as long as the model. */
 qn_status qn_ml_lookup(qn_step *s, const qn_string *text, const uint64_t *numbers, size_t count, qn_lookup *l);
 /* The same over int64 numbers. */
 qn_status qn_ml_lookup_labels(qn_step *s, const qn_labels *labels, qn_lookup *l);
+/* prepare() of an operator that looks up the labels of two attributes (qn_ml_labels): s->kept is the qn_lookup. */
+qn_status qn_ml_keep_lookup(qn_step *s, const char *text, const char *numbers);
 
 #endif

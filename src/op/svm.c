@@ -189,14 +189,8 @@ static float regress(const svm *m, const rooms *t) {
 static qn_status plan(qn_step *s) {
   if (!s->kept) QN_TRY(prepare(s)); /* folding of constants comes before packing */
   const svm *m = s->kept;
-  const bool classes = m->labels.count;
-  int64_t dims[2], columns;
-  QN_TRY(qn_ml_rows(s, &dims[0], &columns));
-  if (columns != m->n_features)
-    return qn_step_fail(s, QN_ERR_SHAPE, "input 0 has %lld columns; the model has %lld features", (long long)columns, (long long)m->n_features);
-  dims[1] = width_of(m);
-  if (classes) QN_TRY(qn_out_shape(s, 0, qn_labels_type(&m->labels), 1, dims));
-  QN_TRY(qn_out_shape(s, classes, QN_FLOAT, 2, dims));
+  int64_t rows;
+  QN_TRY(qn_ml_scores(s, &m->labels, m->n_features, width_of(m), &rows));
   qn_room r = {0};
   rooms t;
   take(m, &r, &t);

@@ -4,7 +4,7 @@
 
 #include "kernel/tree.h"
 #include "op/ml.h"
-#include "op/scratch.h"
+#include "op/tree_rooms.h"
 
 typedef struct ensemble {
   qn_tree tree;
@@ -173,23 +173,6 @@ static int64_t finish_classes(const ensemble *e, bool narrow, double *score, uin
 
 /* ---- the operators ---- */
 
-typedef struct rooms {
-  int64_t rows; /* in a block */
-  double *scores, *work;
-  uint8_t *reached;
-  float *z;
-} rooms;
-
-static void take(const ensemble *e, qn_room *r, int64_t columns, rooms *m) {
-  const int64_t n = e->tree.n_targets, widest = n > columns ? n : columns;
-  m->rows = widest > 65536 / QN_TREE_ROWS ? 65536 / widest : QN_TREE_ROWS; /* bounded whatever the shape */
-  if (m->rows < 1) m->rows = 1;
-  m->scores = qn_room_take(r, (size_t)(m->rows * n), sizeof(double));
-  m->reached = qn_room_take(r, (size_t)(m->rows * n), 1);
-  m->work = qn_room_take(r, qn_tree_work(m->rows, columns), sizeof(double));
-  m->z = qn_room_take(r, (size_t)n, sizeof(float));
-}
-
 static qn_status plan(qn_step *s) {
   if (!s->kept) QN_TRY(prepare(s)); /* folding of constants comes before packing */
   const ensemble *e = s->kept;
@@ -201,8 +184,8 @@ static qn_status plan(qn_step *s) {
   if (classes) QN_TRY(qn_out_shape(s, 0, qn_labels_type(&e->labels), 1, dims));
   QN_TRY(qn_out_shape(s, classes, QN_FLOAT, 2, dims));
   qn_room r = {0};
-  rooms m;
-  take(e, &r, columns, &m);
+  qn_tree_rooms m;
+  qn_tree_rooms_take(&r, e->tree.n_targets, columns, &m);
   return qn_room_done(s, &r);
 }
 
@@ -214,8 +197,8 @@ static qn_status run(qn_step *s) {
   int64_t rows, columns;
   qn_ml_extent(x, &rows, &columns);
   qn_room r = {.base = s->scratch};
-  rooms m;
-  take(e, &r, columns, &m);
+  qn_tree_rooms m;
+  qn_tree_rooms_take(&r, e->tree.n_targets, columns, &m);
   const qn_tensor *scores = qn_out(s, classes), *label = qn_out(s, 0);
   for (int64_t from = 0; from < rows; from += m.rows) {
     const int64_t count = rows - from < m.rows ? rows - from : m.rows;

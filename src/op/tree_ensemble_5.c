@@ -5,7 +5,7 @@
 
 #include "kernel/tree.h"
 #include "op/ml.h"
-#include "op/scratch.h"
+#include "op/tree_rooms.h"
 
 typedef struct forest {
   qn_tree tree;
@@ -225,22 +225,9 @@ static qn_status prepare(qn_step *s) {
 
 /* ---- running ---- */
 
-typedef struct rooms {
-  int64_t rows; /* in a block */
-  double *scores, *work;
-  uint8_t *reached;
-  float *x, *z;
-} rooms;
-
-static void take(const forest *f, qn_room *r, qn_dtype dtype, int64_t columns, rooms *m) {
-  const int64_t n = f->tree.n_targets, widest = n > columns ? n : columns;
-  m->rows = widest > 65536 / QN_TREE_ROWS ? 65536 / widest : QN_TREE_ROWS; /* bounded whatever the shape */
-  if (m->rows < 1) m->rows = 1;
-  m->scores = qn_room_take(r, (size_t)(m->rows * n), sizeof(double));
-  m->reached = qn_room_take(r, (size_t)(m->rows * n), 1);
-  m->work = qn_room_take(r, qn_tree_work(m->rows, columns), sizeof(double));
-  m->x = dtype == QN_FLOAT16 ? qn_room_take(r, (size_t)(m->rows * columns), sizeof(float)) : NULL;
-  m->z = qn_room_take(r, (size_t)n, sizeof(float));
+/* What float16 rows are widened to. */
+static float *widened(qn_room *r, qn_dtype dtype, int64_t rows, int64_t columns) {
+  return dtype == QN_FLOAT16 ? qn_room_take(r, (size_t)(rows * columns), sizeof(float)) : NULL;
 }
 
 static qn_status plan(qn_step *s) {
@@ -255,8 +242,9 @@ static qn_status plan(qn_step *s) {
     return qn_step_fail(s, QN_ERR_SHAPE, "input 0 has %lld columns; the trees ask for %lld", (long long)columns, (long long)f->tree.n_features);
   QN_TRY(qn_out_shape(s, 0, x->dtype, 2, dims));
   qn_room r = {0};
-  rooms m;
-  take(f, &r, x->dtype, columns, &m);
+  qn_tree_rooms m;
+  qn_tree_rooms_take(&r, f->tree.n_targets, columns, &m);
+  widened(&r, x->dtype, m.rows, columns);
   return qn_room_done(s, &r);
 }
 
@@ -283,13 +271,14 @@ static qn_status run(qn_step *s) {
   if (!y) return QN_OK;
   qn_ml_extent(x, &rows, &columns);
   qn_room r = {.base = s->scratch};
-  rooms m;
-  take(f, &r, x->dtype, columns, &m);
+  qn_tree_rooms m;
+  qn_tree_rooms_take(&r, f->tree.n_targets, columns, &m);
+  float *wide = widened(&r, x->dtype, m.rows, columns);
   for (int64_t from = 0; from < rows; from += m.rows) {
     const int64_t count = rows - from < m.rows ? rows - from : m.rows;
     const void *at = (const char *)x->data + (size_t)(from * columns) * qn_dtype_size(x->dtype);
-    if (m.x) qn_cast(x->dtype, at, QN_FLOAT, m.x, (size_t)(count * columns), (qn_cast_mode){0});
-    qn_tree_scores(&f->tree, f->fold, m.x ? QN_FLOAT : x->dtype, m.x ? m.x : at, count, columns, m.scores, m.reached, m.work);
+    if (wide) qn_cast(x->dtype, at, QN_FLOAT, wide, (size_t)(count * columns), (qn_cast_mode){0});
+    qn_tree_scores(&f->tree, f->fold, wide ? QN_FLOAT : x->dtype, wide ? wide : at, count, columns, m.scores, m.reached, m.work);
     for (int64_t i = 0; i < count; i++) finish(f, narrow, m.scores + i * f->tree.n_targets, y, from + i, m.z);
   }
   return QN_OK;

@@ -3,6 +3,8 @@
 #ifndef QN_TESTS_LOAD_MODEL_H
 #define QN_TESTS_LOAD_MODEL_H
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -12,6 +14,19 @@ uint64_t qn_now_us(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* The whole file, for the caller to free; NULL when it cannot be read. */
+static inline unsigned char *read_file(const char *path, size_t *size) {
+  FILE *f = fopen(path, "rb");
+  if (!f) return NULL;
+  fseek(f, 0, SEEK_END);
+  *size = (size_t)ftell(f);
+  rewind(f);
+  unsigned char *bytes = malloc(*size + 1);
+  if (bytes && fread(bytes, 1, *size, f) != *size) free(bytes), bytes = NULL;
+  fclose(f);
+  return bytes;
 }
 
 /* bytes: [size], the whole file */

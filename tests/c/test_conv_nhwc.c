@@ -9,19 +9,7 @@
 #include "kernel/depthwise.h"
 
 static uint32_t seed = 11;
-static uint32_t next(void) { return (seed = seed * 1664525u + 1013904223u) >> 8; }
-static int64_t below(int64_t n) { return (int64_t)(next() % (uint32_t)n); }
-
-typedef struct both { /* the same numbers as float and double */
-  float *f;
-  double *d;
-} both;
-static both reals(int64_t n) {
-  both x = {qn_alloc((size_t)n * sizeof(float)), qn_alloc((size_t)n * sizeof(double))};
-  for (int64_t i = 0; i < n; i++) x.d[i] = x.f[i] = (float)next() / 8388608.0f - 1.0f;
-  return x;
-}
-static void drop(both x) { qn_free(x.f), qn_free(x.d); }
+#include "reals.h"
 
 static qn_conv random_conv(int rank, int kind) {
   qn_conv c = {.window = {.rank = rank, .in_points = 1, .out_points = 1, .taps = 1}, .batch = 1 + below(2), .groups = 1, .min = -INFINITY, .max = INFINITY};

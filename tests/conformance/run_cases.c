@@ -9,18 +9,6 @@
 #include "model/onnx_tensor.h"
 #include "../c/load_model.h"
 
-static unsigned char *slurp(const char *path, size_t *size) {
-  FILE *f = fopen(path, "rb");
-  if (!f) return NULL;
-  fseek(f, 0, SEEK_END);
-  long n = ftell(f);
-  rewind(f);
-  unsigned char *bytes = malloc((size_t)n + 1);
-  *size = fread(bytes, 1, (size_t)n, f);
-  fclose(f);
-  return bytes;
-}
-
 static double half(uint16_t h) {
   int e = (h >> 10) & 31, m = h & 1023;
   double v = e == 31 ? (m ? NAN : INFINITY) : e ? ldexp(1024 + m, e - 25) : ldexp(m, -24);
@@ -116,7 +104,7 @@ static enum outcome run_set(qn_model *m, const char *dir, int set, char *why, si
   for (int i = 0; i < n && result == PASS; i++) {
     size_t size;
     snprintf(path, sizeof path, "%s/test_data_set_%d/input_%d.pb", dir, set, i);
-    unsigned char *bytes = slurp(path, &size);
+    unsigned char *bytes = read_file(path, &size);
     if (!bytes) {
       if (qn_input_port(m, i)->optional) continue;
       if (i == 0) goto out;
@@ -157,7 +145,7 @@ static enum outcome run_set(qn_model *m, const char *dir, int set, char *why, si
     for (int i = 0; i < qn_output_count(m) && result == PASS; i++) {
       size_t size;
       snprintf(path, sizeof path, "%s/test_data_set_%d/output_%d.pb", dir, set, i);
-      unsigned char *bytes = slurp(path, &size);
+      unsigned char *bytes = read_file(path, &size);
       if (!bytes) continue;
       qn_onnx_tensor *t = NULL;
       qn_value want = {0};
@@ -187,7 +175,7 @@ int main(int argc, char **argv) {
     char path[1024], why[4096] = "";
     size_t size = 0;
     snprintf(path, sizeof path, "%s/model.onnx", argv[a]);
-    unsigned char *bytes = slurp(path, &size);
+    unsigned char *bytes = read_file(path, &size);
     enum outcome result = SKIP;
     if (bytes) {
       qn_model *m = qn_model_create();

@@ -9,17 +9,8 @@ SHA=d2d352c25a62c5544781cd7fb08c41507cd2bbded859f8e804ac8594329077bd
 stamp=$(cat tests/conformance/testdata.sh tests/conformance/make-suite.mjs tests/conformance/runner/onnx-protobuf.mjs | sha256sum | cut -d' ' -f1)
 [ "$(cat "$D/stamp" 2>/dev/null)" = "$stamp" ] && exit 0
 
-MIRROR=${DEBIAN_MIRROR:-$(wasm/debian-mirror.sh)}
-HELPER=/usr/lib/apt/apt-helper
-mkdir -p "$D"
 deb="$D/$(basename "$FILE")"
-if ! echo "$SHA  $deb" | sha256sum -c --status 2>/dev/null; then
-  [ -n "$MIRROR" ] || { echo "testdata: no Debian mirror in the apt sources; set DEBIAN_MIRROR, or put $(basename "$FILE") (SHA-256 $SHA) into $D." >&2; exit 1; }
-  rm -f "$deb"
-  if [ -x $HELPER ]; then $HELPER -qq -o APT::Sandbox::User=root -o Acquire::Retries=3 download-file "$MIRROR/pool/main/$FILE" "$deb" "SHA256:$SHA" >/dev/null
-  else curl -fsSL --retry 3 -o "$deb" "$MIRROR/pool/main/$FILE"; fi
-  echo "$SHA  $deb" | sha256sum -c --status || { echo "testdata: $deb has another SHA-256 than the pinned one." >&2; rm -f "$deb"; exit 1; }
-fi
+wasm/debian-file.sh "$FILE" "$SHA" "$deb"
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 # a .deb is an ar archive: dpkg-deb where there is one, else ar
 if command -v dpkg-deb >/dev/null; then dpkg-deb --fsys-tarfile "$deb"; else ar p "$deb" data.tar.xz | xz -dc; fi | tar -x -C "$work" --no-same-owner ./usr/share/libonnx-testdata/data

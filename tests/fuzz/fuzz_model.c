@@ -25,15 +25,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
 int main(int argc, char **argv) {
   int passed = 0;
   for (int i = 1; i < argc; i++) {
-    FILE *f = fopen(argv[i], "rb");
-    if (!f) continue;
-    fseek(f, 0, SEEK_END);
-    size_t size = (size_t)ftell(f);
-    rewind(f);
-    unsigned char *bytes = malloc(size + 1);
-    if (fread(bytes, 1, size, f) == size) passed += LLVMFuzzerTestOneInput(bytes, size) == 0;
+    size_t size;
+    unsigned char *bytes = read_file(argv[i], &size);
+    if (bytes) passed += LLVMFuzzerTestOneInput(bytes, size) == 0;
     free(bytes);
-    fclose(f);
   }
   printf("%d passed, %d failed\n", passed, argc - 1 - passed);
   return passed != argc - 1;

@@ -57,14 +57,9 @@ static void attempt(const unsigned char *bytes, size_t size, const char *what, s
 }
 
 int main(int argc, char **argv) {
-  FILE *f = argc > 1 ? fopen(argv[1], "rb") : NULL;
-  if (!f) return 2;
-  fseek(f, 0, SEEK_END);
-  size_t size = (size_t)ftell(f);
-  rewind(f);
-  unsigned char *bytes = malloc(size);
-  if (fread(bytes, 1, size, f) != size) return 2;
-  fclose(f);
+  size_t size;
+  unsigned char *bytes = argc > 1 ? read_file(argv[1], &size) : NULL;
+  if (!bytes) return 2;
   int flips = argc > 2 ? atoi(argv[2]) : 2000;
   state = argc > 3 ? (uint64_t)atoll(argv[3]) : 1;
   for (size_t k = 0; k < 50; k++) attempt(bytes, size * k / 50, "cut at", size * k / 50);

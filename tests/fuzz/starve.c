@@ -28,13 +28,9 @@ static bool attempt(const char *name, const unsigned char *bytes, size_t size, s
 int main(int argc, char **argv) {
   int passed = 0;
   for (int i = 1; i < argc; i++) {
-    FILE *f = fopen(argv[i], "rb");
-    if (!f) continue;
-    fseek(f, 0, SEEK_END);
-    size_t size = (size_t)ftell(f);
-    rewind(f);
-    unsigned char *bytes = malloc(size + 1);
-    bool reached = true, ok = fread(bytes, 1, size, f) == size;
+    size_t size;
+    unsigned char *bytes = read_file(argv[i], &size);
+    bool reached = true, ok = bytes != NULL;
     qn_status first = QN_OK, last; /* what is fed may not suit the model: then it fails, and in the same way each time */
     ok = ok && attempt(argv[i], bytes, size, 0, &reached, &first);
     reached = true;
@@ -42,7 +38,6 @@ int main(int argc, char **argv) {
     ok = ok && attempt(argv[i], bytes, size, 0, &reached, &last) && last == first;
     passed += ok;
     free(bytes);
-    fclose(f);
   }
   printf("%d passed, %d failed\n", passed, argc - 1 - passed);
   return passed != argc - 1;

@@ -4,7 +4,7 @@ import { ARRAYS, PER_ELEMENT, countOf } from '../core/tensor.js';
 /** @typedef {import('../core/heap.js').Port} Port */
 
 /** Numbers in [0, 1) from a seed: mulberry32. @param {number} seed */
-function generator(seed) {
+export function generator(seed) {
   let a = seed;
   return () => {
     a = (a + 0x6d2b79f5) | 0;

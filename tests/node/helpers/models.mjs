@@ -4,6 +4,9 @@ import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { generator as random } from '../../../web/report/random-inputs.js';
+
+export { random };
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const nodeModules = process.env.NODE_PATH ? process.env.NODE_PATH.split(':') : [path.join(root, 'node_modules')];
@@ -55,17 +58,6 @@ export function modelFiles() {
   return folders.filter((d) => existsSync(d)).flatMap((d) =>
     readdirSync(d, { recursive: true, withFileTypes: true })
       .filter((e) => e.isFile() && e.name.endsWith('.onnx')).map((e) => path.join(e.parentPath ?? e.path, e.name))).sort();
-}
-
-/** Uniform in [0, 1): mulberry32. @param {number} seed */
-export function random(seed) {
-  let a = seed;
-  return () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 const ARRAYS = { float32: Float32Array, float64: Float64Array, int64: BigInt64Array, int32: Int32Array, uint8: Uint8Array, int8: Int8Array, bool: Uint8Array };
