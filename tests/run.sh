@@ -32,7 +32,7 @@ done
 if make -s check; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 
 # Node's test runner, a file at a time: spec on the terminal, counts from its summary. Node 20 can lock up while a process that
-# compiled wasm in the background exits, after all tests have passed: such a file is said and run once more.
+# compiled in the background exits, after all tests have passed (nodejs/node issue 54918): such a file is said and run once more.
 sum_node() {
   local log file try p f s c; log=$(mktemp)
   for file in "$@"; do
