@@ -14,7 +14,7 @@ include $(OUT)/clang.mk
 rwildcard = $(foreach d,$(wildcard $(1)/*),$(call rwildcard,$(d),$(2)) $(filter $(2),$(d)))
 CORE_SRC ?= $(foreach d,base model graph kernel op feature,$(call rwildcard,src/$(d),%.c)) $(wildcard src/quern.c)
 CORE_OBJ := $(CORE_SRC:%.c=$(OUT)/%.o)
-GLUE_OBJ := $(patsubst %.c,$(OUT)/glue/%.o,$(notdir $(EXPORTS_C)))
+GLUE_OBJ := $(patsubst %.c,$(OUT)/glue/%.o,$(notdir $(EXPORTS_C))) $(OUT)/glue/libm.o
 DEP_LIB  := $(OUT)/libdeps.a
 
 all: $(DIST)/quern-$(VARIANT).wasm
@@ -42,6 +42,10 @@ $(OUT)/src/%.o: src/%.c $(FLAGS_ID)
 $(OUT)/glue/%.o: $(dir $(EXPORTS_C))%.c $(FLAGS_ID) build/build_id.h
 	@mkdir -p $(@D)
 	@$(WASM_CC) $(CORE_CFLAGS) $(CORE_OPT) -include build/build_id.h -MMD -MP -c $< -o $@
+
+$(OUT)/glue/libm.o: wasm/libm.c $(FLAGS_ID)
+	@mkdir -p $(@D)
+	@$(WASM_CC) $(CORE_CFLAGS) -fno-builtin $(CORE_OPT) -MMD -MP -c $< -o $@
 
 # Pinned sources: no dependency files needed beyond the stamp of wasm/deps.sh.
 $(OUT)/deps/cjson/cJSON.o: deps/cjson/cJSON.c $(FLAGS_ID) deps/stamp
