@@ -1,40 +1,14 @@
 // Writes small ONNX files for tests: just the protobuf fields that they need.
 
-export const TYPES = { float32: 1, uint8: 2, int8: 3, uint16: 4, int16: 5, int32: 6, int64: 7, string: 8, bool: 9, float16: 10, float64: 11, uint32: 12, uint64: 13 };
+import { bytes, concat, float, int, many } from '../../web/pack/wire.js';
+import { TYPES as KINDS } from '../../web/pack/onnx-file.js';
 
-const encoder = new TextEncoder();
-
-function concat(parts) {
-  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
-  let at = 0;
-  for (const p of parts) {
-    out.set(p, at);
-    at += p.length;
-  }
-  return out;
-}
-
-function varint(value) {
-  let v = BigInt.asUintN(64, BigInt(value));
-  const bytes = [];
-  do {
-    bytes.push(Number(v & 127n) | (v > 127n ? 128 : 0));
-    v >>= 7n;
-  } while (v);
-  return Uint8Array.from(bytes);
-}
-
-const int = (field, value) => concat([varint(field << 3), varint(value)]);
-const bytes = (field, value) => {
-  const data = typeof value === 'string' ? encoder.encode(value) : value;
-  return concat([varint((field << 3) | 2), varint(data.length), data]);
-};
-const float = (field, value) => concat([varint((field << 3) | 5), new Uint8Array(Float32Array.of(value).buffer)]);
-const many = (write, field, values) => concat(values.map((v) => write(field, v)));
+/** Those of the first releases of ONNX, by name. */
+export const TYPES = Object.fromEntries(Object.entries(KINDS).filter(([name, [number]]) => number < 14).map(([name, [number]]) => [name, number]));
 
 /** A tensor: { type, dims, data } or { type, dims, external: { location, offset, length } }. */
 export function tensor(name, { type, dims, data, external }) {
-  const parts = [many(int, 1, dims), int(2, TYPES[type]), bytes(8, name)];
+  const parts = [many(int, 1, dims), int(2, KINDS[type][0]), bytes(8, name)];
   if (external) {
     for (const [key, value] of Object.entries(external)) parts.push(bytes(13, concat([bytes(1, key), bytes(2, String(value))])));
     parts.push(int(14, 1));
@@ -46,8 +20,8 @@ export function tensor(name, { type, dims, data, external }) {
 /** kind: tensor, sequence, optional, map or maps (a sequence of them), with the type of the keys; dims: numbers, names, or null for a rank that is not declared. */
 export function port({ name, type = 'float32', dims, kind = 'tensor', key = 'int64' }) {
   const shape = dims && bytes(2, concat(dims.map((d) => bytes(1, typeof d === 'number' ? int(1, d) : d ? bytes(2, d) : new Uint8Array(0)))));
-  let proto = bytes(1, concat([int(1, TYPES[type]), shape ?? new Uint8Array(0)]));
-  if (kind.startsWith('map')) proto = bytes(5, concat([int(1, TYPES[key]), bytes(2, proto)]));
+  let proto = bytes(1, concat([int(1, KINDS[type][0]), shape ?? new Uint8Array(0)]));
+  if (kind.startsWith('map')) proto = bytes(5, concat([int(1, KINDS[key][0]), bytes(2, proto)]));
   if (kind === 'maps') proto = bytes(4, bytes(1, proto));
   if (kind === 'sequence') proto = bytes(4, bytes(1, proto));
   if (kind === 'optional') proto = bytes(9, bytes(1, proto));
