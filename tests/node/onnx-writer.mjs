@@ -1,7 +1,8 @@
 // Writes small ONNX files for tests: just the protobuf fields that they need.
 
-import { bytes, concat, float, int, many } from '../../web/pack/wire.js';
 import { TYPES as KINDS } from '../../web/pack/onnx-file.js';
+import { node as writeNode } from '../../web/pack/onnx-node.js';
+import { bytes, concat, int, many } from '../../web/pack/wire.js';
 
 /** Those of the first releases of ONNX, by name. */
 export const TYPES = Object.fromEntries(Object.entries(KINDS).filter(([name, [number]]) => number < 14).map(([name, [number]]) => [name, number]));
@@ -28,23 +29,11 @@ export function port({ name, type = 'float32', dims, kind = 'tensor', key = 'int
   return concat([bytes(1, name), bytes(2, proto)]);
 }
 
-function attribute(name, value) {
-  const head = bytes(1, name);
-  if (typeof value === 'bigint') return concat([head, int(3, value), int(20, 2)]);
-  if (typeof value === 'number') return concat([head, float(2, value), int(20, 1)]);
-  if (typeof value === 'string') return concat([head, bytes(4, value), int(20, 3)]);
-  if (value.graph) return concat([head, bytes(6, graph(value.graph)), int(20, 5)]);
-  if (value.dims) return concat([head, bytes(5, tensor('', value)), int(20, 4)]);
-  if (typeof value[0] === 'bigint') return concat([head, many(int, 8, value), int(20, 7)]);
-  if (typeof value[0] === 'string') return concat([head, many(bytes, 9, value), int(20, 8)]);
-  return concat([head, many(float, 7, value), int(20, 6)]);
-}
+/** A body or a tensor as the attribute of a node. */
+const message = (value) => (value?.graph ? { field: 6, type: 5, message: graph(value.graph) } : value?.dims ? { field: 5, type: 4, message: tensor('', value) } : value);
 
 /** { op, in, out, name, attrs }: attrs' bigints are integers, numbers floats. */
-function node({ op, in: inputs, out, name = '', attrs = {}, domain = '' }) {
-  return concat([many(bytes, 1, inputs), many(bytes, 2, out), bytes(3, name), bytes(4, op),
-    ...Object.entries(attrs).map(([k, v]) => bytes(5, attribute(k, v))), domain ? bytes(7, domain) : new Uint8Array(0)]);
-}
+const node = ({ attrs = {}, ...rest }) => writeNode({ ...rest, attrs: Object.fromEntries(Object.entries(attrs).map(([k, v]) => [k, message(v)])) });
 
 function graph({ nodes, inputs = [], outputs, initializers = {} }) {
   return concat([...nodes.map((n) => bytes(1, node(n))), bytes(2, 'g'), ...Object.entries(initializers).map(([k, v]) => bytes(5, tensor(k, v))),

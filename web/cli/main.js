@@ -12,7 +12,11 @@ import { version } from '../core/version.js';
 import { inspectionText, profileText } from '../report/text.js';
 import { guessShape, randomInputs } from '../report/random-inputs.js';
 import { compare } from './compare.js';
+import { isPackage, modelOf, openPackage, sourceOf } from '../pack/package-folder.js';
 import { readNpy, readNpz, writeNpz } from './npy.js';
+import { PACKAGE_COMMANDS, PACKAGE_USAGE } from './package-commands.js';
+import { packageText } from './package-text.js';
+import { Usage } from './usage.js';
 
 const USAGE = `quern ${version}: runs ONNX models
 
@@ -24,12 +28,12 @@ const USAGE = `quern ${version}: runs ONNX models
                                                    the values recorded are those in INPUTS.npz that are no inputs
   quern profile MODEL [--runs 10] [--shape …] [--input …]
                                                    time by operator and node
+${PACKAGE_USAGE}
+  MODEL is an ONNX file or a package (--role R, --version V for one of several).
 
   --json             the facts as JSON
   --deterministic    the build without relaxed SIMD
 `;
-
-class Usage extends Error {}
 
 /** @param {string} text NAME=VALUE */
 function pair(text) {
@@ -74,17 +78,36 @@ function show(outputs) {
   }
 }
 
+/** What stands in the manifest, then each model. @param {ReturnType<typeof openPackage>} opened @param {{ json?: boolean, role?: string, shape: string[], deterministic?: boolean }} o */
+async function inspectPackage(opened, { json, role, shape, deterministic }) {
+  const { manifest, folder } = opened, shapes = shapesOf(shape);
+  /** @type {Record<string, import('../core/inspect.js').Inspection>} */
+  const models = {};
+  for (const [name, entry] of role === undefined ? Object.entries(manifest.models) : [modelOf(manifest, role)]) {
+    const { source, externalData } = sourceOf(folder, entry);
+    models[name] = await inspectLocal(source, { externalData, shapes, deterministic });
+    if (models[name].problem) process.exitCode = 1;
+  }
+  if (json) return console.log(JSON.stringify({ manifest, models }, null, 1));
+  console.log([packageText(opened), ...Object.entries(models).map(([name, found]) => inspectionText(name, found))].join('\n\n'));
+}
+
 /** @param {string[]} args */
 async function main(args) {
+  if (args[0] === '--version') return console.log(version);
+  const make = PACKAGE_COMMANDS[args[0]];
+  if (make && !args.includes('--help') && !args.includes('-h')) return make(args.slice(1));
   const { values: o, positionals: [command, file, ...rest] } = parseArgs({ args, allowPositionals: true, options: {
     shape: { type: 'string', multiple: true, default: [] }, input: { type: 'string', multiple: true, default: [] }, output: { type: 'string' },
     expected: { type: 'string' }, rtol: { type: 'string', default: '1e-3' }, atol: { type: 'string', default: '1e-5' }, runs: { type: 'string', default: '10' },
-    json: { type: 'boolean' }, deterministic: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' } } });
-  if (o.version) return console.log(version);
+    json: { type: 'boolean' }, deterministic: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, role: { type: 'string' }, version: { type: 'string' } } });
   if (o.help || !command) return console.log(USAGE);
   if (!['inspect', 'run', 'compare', 'profile'].includes(command)) throw new Usage(`there is no command '${command}'`);
   if (!file) throw new Usage(`quern ${command} needs a model`);
-  const source = describeSource(file), shapes = shapesOf(o.shape), { deterministic = false } = o;
+  const opened = isPackage(file) ? openPackage(file, { version: o.version }) : null;
+  if (opened && command === 'inspect') return inspectPackage(opened, o);
+  const { source, externalData } = opened ? sourceOf(opened.folder, modelOf(opened.manifest, o.role)[1]) : { source: describeSource(file), externalData: undefined };
+  const shapes = shapesOf(o.shape), { deterministic = false } = o;
 
   if (command === 'inspect') {
     const found = await inspectLocal(source, { shapes, deterministic });
@@ -94,7 +117,7 @@ async function main(args) {
     return;
   }
 
-  const model = await LocalModel.load(source, { deterministic, whereReason: 'Node' });
+  const model = await LocalModel.load(source, { deterministic, externalData, whereReason: 'Node' });
   try {
     if (command === 'compare') {
       const given = tensorsOf([...rest, ...o.input]);

@@ -172,7 +172,7 @@ export class OnnxFile {
 
   /** Version of a domain's operators, 0 when it is not imported. @param {string} [domain] */
   opset(domain = '') {
-    const found = this.head.filter((f) => f.field === MODEL.opset).map((f) => fields(f.bytes)).findLast((f) => textOf(f, 1) === domain || (!domain && textOf(f, 1) === 'ai.onnx'));
+    const found = this.head.filter((f) => f.field === MODEL.opset).map((f) => fields(f.bytes)).filter((f) => textOf(f, 1) === domain || (!domain && textOf(f, 1) === 'ai.onnx')).at(-1);
     return found ? numberOf(found, 2) : 0;
   }
 
@@ -200,6 +200,11 @@ export class OnnxFile {
   /** @param {string} name */
   dropInput(name) {
     this.graph = this.graph.filter((f) => f.field !== GRAPH.input || textOf(fields(f.bytes), 1) !== name);
+  }
+
+  /** Nodes put in the place of others. @param {Map<number, Uint8Array[]>} messages by index in `graph` */
+  replaceNodes(messages) {
+    this.graph = this.graph.flatMap((f, i) => (messages.has(i) ? fields(many(bytes, GRAPH.node, messages.get(i) ?? [])) : [f]));
   }
 
   /** Nodes as messages, put before all others. @param {Uint8Array[]} messages */

@@ -33,14 +33,14 @@ export function varint(value) {
 }
 
 /** @param {number} field @param {bigint | number} value */
-export const int = (field, value) => concat([varint(field << 3), varint(value)]);
+export const int = (field, value) => concat([varint(field * 8), varint(value)]);
 /** @param {number} field @param {string | Uint8Array} value */
 export function bytes(field, value) {
   const data = typeof value === 'string' ? encoder.encode(value) : value;
-  return concat([varint((field << 3) | 2), varint(data.length), data]);
+  return concat([varint(field * 8 + 2), varint(data.length), data]);
 }
 /** @param {number} field @param {number} value */
-export const float = (field, value) => concat([varint((field << 3) | 5), new Uint8Array(Float32Array.of(value).buffer)]);
+export const float = (field, value) => concat([varint(field * 8 + 5), new Uint8Array(Float32Array.of(value).buffer)]);
 /** @template T @param {(field: number, value: T) => Uint8Array} write @param {number} field @param {readonly T[]} values */
 export const many = (write, field, values) => concat(values.map((v) => write(field, v)));
 
@@ -66,7 +66,7 @@ export function fields(data) {
   };
   while (at < data.length) {
     const start = at, tag = small(), wire = tag & 7;
-    let value = 0n, body = NOTHING;
+    let value = 0n, body = /** @type {Uint8Array} */ (NOTHING);
     if (wire === 0) {
       const from = at, number = small();
       value = Number.isSafeInteger(number) ? BigInt(number) : BigInt.asUintN(64, data.subarray(from, at).reduceRight((v, b) => (v << 7n) | BigInt(b & 127), 0n));
@@ -85,7 +85,7 @@ export function fields(data) {
 export const text = (data) => decoder.decode(data);
 
 /** The last one of a field, as protobuf counts it. @param {readonly Field[]} list @param {number} field */
-export const last = (list, field) => list.findLast((f) => f.field === field);
+export const last = (list, field) => list.filter((f) => f.field === field).at(-1);
 /** @param {readonly Field[]} list @param {number} field */
 export const textOf = (list, field) => text(last(list, field)?.bytes ?? NOTHING);
 /** @param {readonly Field[]} list @param {number} field @param {number} [otherwise] */

@@ -1,0 +1,32 @@
+// A package in lines.
+import { filesOf } from '../pack/package-folder.js';
+import { readPointer } from '../pack/pointer.js';
+import { describe } from '../core/tensor.js';
+
+/** @typedef {ReturnType<typeof import('../pack/package-folder.js').openPackage>} Opened */
+
+/** Which version who gets. @param {string} folder */
+function pointerLines(folder) {
+  const p = readPointer(folder);
+  if (!p) return ['Pointer      none: a folder with manifest.json alone'];
+  const channels = Object.entries(p.channels).map(([name, c]) => `${name} ${c.version}${c.canary ? ` (${c.canary.version} for ${c.canary.percent} %)` : ''}`);
+  return [`Pointer      number ${p.sequence}, versions ${Object.keys(p.versions).join(', ')}; ${channels.join(', ')}${p.minimum ? `; nothing below ${p.minimum}` : ''}${p.blocked ? `; blocked ${p.blocked.join(', ')}` : ''}${p.expires ? `; expires ${p.expires}` : ''}`];
+}
+
+/** @param {Opened} opened */
+export function packageText({ folder, manifest, file }) {
+  const lines = [`${manifest.name} ${manifest.version}${manifest.title ? `: ${manifest.title}` : ''}`, `License      ${manifest.license ?? 'not said'}`, ...pointerLines(folder),
+    `Manifest     ${file}${manifest.runtime ? `, runtime ${manifest.runtime}` : ''}${manifest.task ? `, task ${manifest.task}` : ''}`];
+  for (const [role, m] of Object.entries(manifest.models)) {
+    const params = m.params ?? [];
+    lines.push(`Model        ${role}: ${m.file}${m.size === undefined ? '' : `, ${m.size} bytes`}${params.length ? ` and ${params.length} shards of ${params.reduce((n, p) => n + p.size, 0)} bytes` : ''}${m.quantized ? `, weights as ${m.quantized}` : ''}`);
+    for (const [what, ports] of /** @type {const} */ ([['Input', m.inputs], ['Output', m.outputs]])) for (const p of ports ?? []) lines.push(`  ${what.padEnd(11)}${p.name}: ${describe(p.type, p.dims)}`);
+    if (m.golden) lines.push(`  Golden     ${m.golden.cases.length} recorded, within ${m.golden.atol} + ${m.golden.rtol}·|recorded|${m.baseline ? ', with a baseline' : ''}`);
+  }
+  const files = filesOf(manifest), extra = files.filter(([what]) => what === 'labels' || what.startsWith('files.'));
+  if (extra.length) lines.push(`Files        ${extra.map(([what, f]) => `${what.replace('files.', '')} (${f.file})`).join(', ')}`);
+  for (const [what, steps] of [['Features', manifest.features], ['Answers', manifest.outputs]]) if (steps) lines.push(`${String(what).padEnd(13)}${JSON.stringify(steps)}`);
+  const total = files.filter(([what]) => !what.endsWith('.golden')).reduce((n, [, f]) => n + (f.size ?? 0), 0);
+  lines.push(`Download     ${total} bytes in ${new Set(files.map(([, f]) => f.file)).size} files`);
+  return lines.join('\n');
+}
