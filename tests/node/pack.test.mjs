@@ -453,8 +453,8 @@ describe('quantize', () => {
     const { model: m } = manifestOf('conv').models, onnx = new OnnxFile(readFileSync(at(`conv/${m.file}`)), () => () => concat(m.params.map((p) => readFileSync(at(`conv/${p.file}`)))));
     const dims = Object.fromEntries(onnx.tensors.map((t) => [t.name, t.dims.join()]));
     assert.deepEqual(dims, { 'w:int8': '16,8,3,3', 'w:scale': '16', 'v:int8': '16,4,3,3', 'v:scale': '4', 'table:int8': '20,16', 'table:scale': '20' });
-    const [q, s] = ["table:int8", "table:scale"].map((name) => elementsOf(onnx.tensors.find((t) => t.name === name))), w = weights(3, 20, 16).data;
-    for (const [i, v] of w.entries()) assert.ok(Math.abs(q[i] * s[i >> 4] - v) <= s[i >> 4] / 2 + 1e-7);
+    const [q, s] = ['table:int8', 'table:scale'].map((name) => elementsOf(onnx.tensors.find((t) => t.name === name))), w = weights(3, 20, 16).data;
+    for (const [i, v] of w.entries()) assert.ok(Math.abs(q[i] * s[i >> 4] - v) <= s[i >> 4] / 2 + 1e-7, `${i}: ${q[i]} · ${s[i >> 4]}, was ${v}`);
   });
 
   const MOBILENET = fileURLToPath(new URL('../../build/bench-models/mobilenet_v2.onnx', import.meta.url));

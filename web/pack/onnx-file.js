@@ -108,7 +108,7 @@ export function elementsOf({ type, read }) {
   const Ctor = { float32: Float32Array, float64: Float64Array, int8: Int8Array, int16: Int16Array, int32: Int32Array, int64: BigInt64Array, uint64: BigUint64Array, uint32: Uint32Array }[type]
     ?? (bits === 16 ? Uint16Array : Uint8Array);
   if (!LITTLE && bits > 8) throw new Error('this machine is big-endian, where packages cannot be made');
-  return new Ctor(raw.slice().buffer);
+  return new Ctor(new Uint8Array(raw).buffer);
 }
 
 /** External data in attributes and bodies put inside, since only initializers of the main graph can lie in parameters. @param {Uint8Array} node @param {Parameters<typeof readTensor>[1]} find */
