@@ -26,8 +26,8 @@ build/build_id.h: tools/build-id.sh FORCE
 	@mkdir -p build; tools/build-id.sh build/build_id.h
 
 TO ?= dist/custom
-wasm: toolchain deps build/build_id.h ## dist/quern-simd.wasm and dist/quern-relaxed.wasm; FOR="a.onnx b/manifest.json": for these models alone, into dist/custom
-	@$(MAKE_WASM) VARIANT=simd && $(MAKE_WASM) VARIANT=relaxed
+wasm: toolchain deps build/build_id.h ## dist/quern-simd.wasm, dist/quern-relaxed.wasm and -threads of both; FOR="a.onnx b/manifest.json": for these models alone, into dist/custom
+	@for variant in simd relaxed simd-threads relaxed-threads; do $(MAKE_WASM) VARIANT=$$variant || exit 1; done
 ifdef FOR
 	@$(MAKE) -s FOR= js build/asan/list_operators
 	@node tools/custom-build.mjs build/asan/list_operators "$(MAKE) -s -f wasm/wasm.mk EMCC=$(EMCC) EMCC_FILE=$(EMCC)" $(TO) $(FOR)

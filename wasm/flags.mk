@@ -4,8 +4,9 @@
 # simd: every browser since 2021. relaxed adds fused multiply-add and relaxed conversions (Chromium 114, Firefox 145, Node 22).
 ISA.simd    := -msimd128
 ISA.relaxed := -msimd128 -mrelaxed-simd
-# Threads need a shared memory and atomics; every object of the link must agree.
-ISA.threads := -pthread -DQN_THREADS=1
+# Threads need a shared memory and atomics. No pthreads: src/base/parallel.c needs atomic instructions alone, and the C library stays the one
+# without locks, since only one thread allocates.
+ISA.threads := -matomics -DQN_THREADS=1
 
 WASM_COMMON := \
   $(ISA.$(BASE)) $(if $(THREADS),$(ISA.threads)) \
@@ -58,6 +59,9 @@ LINK_FLAGS := \
   -sERROR_ON_UNDEFINED_SYMBOLS=0 \
   -sEXPORTED_FUNCTIONS=@$(EXPORTS) \
   -Wl,--stack-first -Wl,--gc-sections -Wl,-Map=$(OUT)/quern.map
+# The memory comes from JavaScript, which gives it to the helpers too; its maximum must be declared. The linker's data segments are then
+# copied into it once, by the first instance. --no-check-features: objects that use no atomics need not be compiled for them.
+LINK_THREADS := -sIMPORTED_MEMORY=1 -Wl,--shared-memory,--no-check-features
 # -O3                     Binaryen's optimizer after the linker; -Oz saves 1 % of the wire and costs speed in the kernels
 # --no-entry              a library: no main
 # STANDALONE_WASM         no JavaScript is written

@@ -6,16 +6,21 @@ THREADS := $(filter %-threads,$(VARIANT))
 OUT     := build/$(VARIANT)
 DIST    ?= dist
 EXPORTS := $(OUT)/exports.txt
-EXPORTS_C ?= wasm/exports.c
+EXPORTS_C ?= wasm/exports.c $(if $(THREADS),wasm/thread_exports.c)
 
 include wasm/flags.mk
 include $(OUT)/clang.mk
 
 rwildcard = $(foreach d,$(wildcard $(1)/*),$(call rwildcard,$(d),$(2)) $(filter $(2),$(d)))
 CORE_SRC ?= $(foreach d,base model graph kernel op feature,$(call rwildcard,src/$(d),%.c)) $(wildcard src/quern.c)
-CORE_OBJ := $(CORE_SRC:%.c=$(OUT)/%.o)
+# With threads only what shares work is compiled anew, some twenty files; the others are those of the build without.
+SHARED_SRC := $(if $(THREADS),$(shell grep -lF '"base/parallel.h"' $(CORE_SRC)),$(CORE_SRC))
+SHARED_OBJ := $(SHARED_SRC:%.c=$(OUT)/%.o)
+SINGLE_OBJ := $(patsubst %.c,build/$(BASE)/%.o,$(filter-out $(SHARED_SRC),$(CORE_SRC)))
+CORE_OBJ := $(SHARED_OBJ) $(SINGLE_OBJ)
 GLUE_OBJ := $(patsubst %.c,$(OUT)/glue/%.o,$(notdir $(EXPORTS_C))) $(OUT)/glue/libm.o
 DEP_LIB  := $(OUT)/libdeps.a
+IMPORTS  := wasm/imports.txt $(if $(THREADS),wasm/thread_imports.txt)
 
 all: $(DIST)/quern-$(VARIANT).wasm
 core: $(OUT)/libquern.a $(DEP_LIB)
@@ -39,7 +44,7 @@ $(OUT)/src/%.o: src/%.c $(FLAGS_ID)
 	@mkdir -p $(@D)
 	@echo "  $(VARIANT)  $<"
 	@$(WASM_CC) $(CORE_CFLAGS) $(OPT) -MMD -MP -c $< -o $@
-$(OUT)/glue/%.o: $(dir $(EXPORTS_C))%.c $(FLAGS_ID) build/build_id.h
+$(OUT)/glue/%.o: $(dir $(firstword $(EXPORTS_C)))%.c $(FLAGS_ID) build/build_id.h
 	@mkdir -p $(@D)
 	@$(WASM_CC) $(CORE_CFLAGS) $(CORE_OPT) -include build/build_id.h -MMD -MP -c $< -o $@
 
@@ -58,13 +63,13 @@ $(OUT)/libquern.a: $(CORE_OBJ)
 
 # The exported functions are those that wasm/exports.c defines, and malloc and free.
 $(EXPORTS): $(EXPORTS_C) tools/exports.sh
-	@mkdir -p $(@D); tools/exports.sh $< > $@
+	@mkdir -p $(@D); tools/exports.sh $(EXPORTS_C) > $@
 
-$(DIST)/quern-$(VARIANT).wasm: $(CORE_OBJ) $(GLUE_OBJ) $(DEP_LIB) $(EXPORTS) wasm/imports.txt tools/wasm-imports.mjs
+$(DIST)/quern-$(VARIANT).wasm: $(CORE_OBJ) $(GLUE_OBJ) $(DEP_LIB) $(EXPORTS) $(IMPORTS) tools/wasm-imports.mjs
 	@mkdir -p $(@D)
 	@echo "  $(VARIANT)  link"
-	@$(EMCC) $(ISA.$(BASE)) $(if $(THREADS),-pthread) $(LINK_FLAGS) $(CORE_OBJ) $(GLUE_OBJ) $(DEP_LIB) -o $(OUT)/quern.wasm
-	@node tools/wasm-imports.mjs $(OUT)/quern.wasm wasm/imports.txt
+	@$(EMCC) $(ISA.$(BASE)) $(if $(THREADS),$(LINK_THREADS)) $(LINK_FLAGS) $(CORE_OBJ) $(GLUE_OBJ) $(DEP_LIB) -o $(OUT)/quern.wasm
+	@node tools/wasm-imports.mjs $(OUT)/quern.wasm $(IMPORTS)
 	@cp $(OUT)/quern.wasm $@
 
 # A custom build: make … CUSTOM=FOLDER TO=FOLDER custom, where the first has op_list.h (the operators) and exports.txt. All other objects are those of
@@ -76,9 +81,9 @@ LEFT_OUT   := %/src/op/op_table.o $(if $(findstring CONTROL,$(WITHOUT)),%/src/gr
   $(if $(findstring NORM,$(WITHOUT)),%/src/graph/pass_norm.o)
 custom: $(DIST)/quern-$(VARIANT).wasm $(CUSTOM_OBJ)
 	@echo "  $(VARIANT)  link for $(CUSTOM)"
-	@$(EMCC) $(ISA.$(BASE)) $(if $(THREADS),-pthread) $(patsubst %/quern.map,%/custom.map,$(subst @$(EXPORTS),@$(CUSTOM)/exports.txt,$(LINK_FLAGS))) \
+	@$(EMCC) $(ISA.$(BASE)) $(if $(THREADS),$(LINK_THREADS)) $(patsubst %/quern.map,%/custom.map,$(subst @$(EXPORTS),@$(CUSTOM)/exports.txt,$(LINK_FLAGS))) \
 	  $(filter-out $(LEFT_OUT),$(CORE_OBJ)) $(CUSTOM_OBJ) $(GLUE_OBJ) $(DEP_LIB) -o $(CUSTOM)/$(VARIANT)/quern.wasm
-	@node tools/wasm-imports.mjs $(CUSTOM)/$(VARIANT)/quern.wasm wasm/imports.txt
+	@node tools/wasm-imports.mjs $(CUSTOM)/$(VARIANT)/quern.wasm $(IMPORTS)
 	@mkdir -p $(TO); cp $(CUSTOM)/$(VARIANT)/quern.wasm $(TO)/quern-$(VARIANT).wasm
 $(CUSTOM)/$(VARIANT)/op_table.o: src/op/op_table.c $(CUSTOM)/op_list.h
 	@mkdir -p $(@D); $(WASM_CC) $(CORE_CFLAGS) -DQN_OP_LIST='"$(abspath $(CUSTOM))/op_list.h"' $(CORE_OPT) -c $< -o $@

@@ -6,8 +6,10 @@ import { isNode, isPage } from './core/platform.js';
 import { init, workerOption } from './core/runtime.js';
 import { describeSource } from './core/source.js';
 import { Tensor } from './core/tensor.js';
+import { threadsFor } from './core/threads.js';
 import { version } from './core/version.js';
-import { NoWorker, WorkerModel } from './worker/client.js';
+import { WorkerModel } from './worker/client.js';
+import { NoWorker, startWorker } from './worker/start.js';
 
 export { QuernError, Tensor, init, version };
 
@@ -54,7 +56,7 @@ export async function load(source, options = {}) {
   const { backend = 'auto', threads = 'auto' } = options;
   if (backend !== 'auto' && backend !== 'cpu') throw new QuernError('unsupported', `there is no backend '${backend}' in this release; 'auto' takes the best there is`);
   if (threads !== 'auto' && !(Number(threads) >= 1)) throw new QuernError('bad-argument', `threads is 'auto' or a number from 1 up, got ${threads}`);
-  return placed(source, options, (spec, how) => WorkerModel.load(spec, how), (spec, how) => LocalModel.load(spec, how));
+  return placed(source, { ...options, threads }, (spec, how) => WorkerModel.load(spec, how), (spec, how) => LocalModel.load(spec, how));
 }
 
 /**
@@ -77,10 +79,10 @@ export function inspect(source, options = {}) {
  * @param {(spec: import('./core/source.js').SourceSpec, how: import('./core/model.js').LocalOptions & import('./worker/client.js').LoadOptions) => Promise<any>} here
  * @returns {Promise<any>}
  */
-async function placed(source, { signal, onProgress, worker, deterministic, skipPasses, shapes, externalData: given = {} }, inWorker, here) {
+async function placed(source, { signal, onProgress, worker, deterministic, threads, skipPasses, shapes, externalData: given = {} }, inWorker, here) {
   const spec = describeSource(source);
   const externalData = new Map([...(given instanceof Map ? given : Object.entries(given))].map(([name, file]) => [name, describeSource(file)]));
-  const how = { signal, onProgress, externalData, deterministic, skipPasses, shapes };
+  const how = { signal, onProgress, externalData, deterministic, threads: threads ? threadsFor(threads, workerOption() === false ? undefined : startWorker) : undefined, skipPasses, shapes };
   let whereReason = 'worker: false';
   if (isNode) whereReason = 'Node';
   else if (!isPage) whereReason = 'already in a worker';

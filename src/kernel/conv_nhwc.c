@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "kernel/tile.h"
 
 enum { GATHER_BYTES = 256 * 1024 /* of rows that stay in the second-level cache while all panels pass */, TILES_MAX = 24, TILES_MIN = 4 };
@@ -59,7 +60,7 @@ size_t qn_conv_nhwc_room(const qn_conv *c) {
   rooms r;
   int64_t each = c->channels / c->groups;
   if (each && c->window.taps > INT32_MAX / each) return SIZE_MAX;
-  return lay_out(c, &p, NULL, &r) ? r.size : SIZE_MAX;
+  return lay_out(c, &p, NULL, &r) ? qn_parallel_room(r.size) : SIZE_MAX;
 }
 
 static void copy(float *to, const float *from, int64_t n) {
@@ -131,30 +132,55 @@ static void find_rows(const qn_conv *c, const qn_plane *p, const float *x, int64
   }
 }
 
+typedef struct job {
+  const qn_conv *c;
+  const qn_plane *p;
+  const float *x, *packed, *bias;
+  const qn_conv_tail *tail;
+  float *y;
+  uint8_t *scratch;
+  int64_t block, blocks, parts; /* rows of a block; blocks of a picture's group; parts of a block's columns */
+} job;
+
+static void convolve(const void *argument, int64_t first, int64_t last, int worker) {
+  const job *j = argument;
+  const qn_conv *c = j->c;
+  const qn_plane *p = j->p;
+  const int64_t each = c->channels / c->groups, group_maps = c->maps / c->groups, depth = each * c->window.taps, points = c->window.out_points;
+  const bool merged = merges(c, p);
+  rooms r;
+  lay_out(c, p, NULL, &r);
+  lay_out(c, p, j->scratch + (size_t)worker * qn_parallel_part(r.size), &r);
+  size_t group_size = qn_tile_packed_count(depth, group_maps);
+  qn_tiles tiles = {.row = r.rows, .gathered = r.kinds, .offset = r.offsets, .runs = (size_t)(p->kernel_height * (merged ? 1 : p->kernel_width)),
+                    .length = (size_t)(merged ? each * p->kernel_width : each), .depth = (size_t)depth};
+  for (size_t run = 0; run < tiles.runs; run++) {
+    int64_t ky = merged ? (int64_t)run : (int64_t)run / p->kernel_width, kx = merged ? 0 : (int64_t)run % p->kernel_width;
+    r.offsets[run] = (size_t)((ky * p->dilation_y * p->width + kx * p->dilation_x) * c->channels);
+  }
+  const int64_t residual_stride = j->tail->residual_channels;
+  qn_tile_out out = {.stride = c->maps, .residual_stride = residual_stride, .activation = j->tail->activation};
+  for (int64_t i = first, found = -1; i < last; i++) {
+    const int64_t at = i / j->parts, part = i % j->parts, row = at % j->blocks * j->block, g = at / j->blocks % c->groups, n = at / j->blocks / c->groups;
+    const int64_t from = qn_parallel_column(part, j->parts, group_maps), column = g * group_maps + from;
+    tiles.rows = points - row < j->block ? points - row : j->block;
+    if (at != found) find_rows(c, p, j->x + n * c->x.batch + g * each, row, tiles.rows, &r);
+    found = at;
+    out.columns = qn_parallel_column(part + 1, j->parts, group_maps) - from;
+    out.y = j->y + (n * points + row) * c->maps + column;
+    out.bias = j->bias ? j->bias + column : NULL;
+    out.residual_columns = clip(residual_stride - column, 0, out.columns);
+    out.residual = j->tail->residual && out.residual_columns ? j->tail->residual + (n * points + row) * residual_stride + column : NULL;
+    qn_tile_run(&tiles, j->packed + (size_t)g * group_size + from * depth, &out);
+  }
+}
+
 void qn_conv_nhwc(const qn_conv *c, const float *x, const float *packed, const float *bias, const qn_conv_tail *tail, float *y, void *scratch) {
   qn_plane p = qn_plane_of(&c->window);
-  int64_t each = c->channels / c->groups, group_maps = c->maps / c->groups, depth = each * c->window.taps, points = c->window.out_points;
-  rooms r;
-  if (points == 0 || c->maps == 0 || !lay_out(c, &p, scratch, &r)) return;
-  int64_t block = tiles_of(depth, points) * QN_TILE_ROWS;
-  size_t group_size = qn_tile_packed_count(depth, group_maps);
-  bool merged = merges(c, &p);
-  qn_tiles tiles = {.row = r.rows, .gathered = r.kinds, .offset = r.offsets, .runs = (size_t)(p.kernel_height * (merged ? 1 : p.kernel_width)),
-                    .length = (size_t)(merged ? each * p.kernel_width : each), .depth = (size_t)depth};
-  for (size_t run = 0; run < tiles.runs; run++) {
-    int64_t ky = merged ? (int64_t)run : (int64_t)run / p.kernel_width, kx = merged ? 0 : (int64_t)run % p.kernel_width;
-    r.offsets[run] = (size_t)((ky * p.dilation_y * p.width + kx * p.dilation_x) * c->channels);
-  }
-  qn_tile_out out = {.columns = group_maps, .stride = c->maps, .residual_stride = tail->residual_channels, .activation = tail->activation};
-  for (int64_t n = 0; n < c->batch; n++)
-    for (int64_t g = 0; g < c->groups; g++)
-      for (int64_t first = 0; first < points; first += block) {
-        tiles.rows = points - first < block ? points - first : block;
-        find_rows(c, &p, x + n * c->x.batch + g * each, first, tiles.rows, &r);
-        out.y = y + (n * points + first) * c->maps + g * group_maps;
-        out.bias = bias ? bias + g * group_maps : NULL;
-        out.residual_columns = clip(tail->residual_channels - g * group_maps, 0, group_maps);
-        out.residual = tail->residual && out.residual_columns ? tail->residual + (n * points + first) * tail->residual_channels + g * group_maps : NULL;
-        qn_tile_run(&tiles, packed + (size_t)g * group_size, &out);
-      }
+  int64_t group_maps = c->maps / c->groups, depth = c->channels / c->groups * c->window.taps, points = c->window.out_points;
+  if (points == 0 || c->maps == 0) return;
+  job j = {.c = c, .p = &p, .x = x, .packed = packed, .bias = bias, .tail = tail, .y = y, .scratch = scratch, .block = tiles_of(depth, points) * QN_TILE_ROWS};
+  j.blocks = (points + j.block - 1) / j.block;
+  j.parts = qn_parallel_parts(c->batch * c->groups * j.blocks, group_maps);
+  qn_parallel(c->batch * c->groups * j.blocks * j.parts, j.block * depth * group_maps / j.parts, convolve, &j);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "kernel/tile.h"
 
 enum { OUT = 4, IN = 6, POINTS = IN * IN, CACHE_BYTES = 384 * 1024 /* both transformed blocks */, TILES_MAX = 64, TILES_MIN = 8,
@@ -18,6 +19,10 @@ static int64_t padded(int64_t n) { return (n + 3) / 4 * 4; }
 static int64_t tiles_of(int64_t channels, int64_t maps, int64_t tiles) {
   int64_t n = CACHE_BYTES / (int64_t)sizeof(float) / POINTS / (padded(channels) + padded(maps)) / QN_TILE_ROWS * QN_TILE_ROWS;
   n = n < TILES_MIN ? TILES_MIN : n > TILES_MAX ? TILES_MAX : n;
+  if (qn_parallel_width() > 1) { /* several blocks for each thread, though each reads all weights */
+    const int64_t share = (tiles / (3 * qn_parallel_width()) / QN_TILE_ROWS + 1) * QN_TILE_ROWS, least = share < TILES_MIN ? TILES_MIN : share;
+    n = n < least ? n : least;
+  }
   tiles = (tiles + QN_TILE_ROWS - 1) / QN_TILE_ROWS * QN_TILE_ROWS;
   return n < tiles ? n : tiles;
 }
@@ -88,7 +93,7 @@ static bool lay_out(const qn_conv *c, uint8_t *base, rooms *r) {
 
 size_t qn_conv_winograd_room(const qn_conv *c) {
   rooms r;
-  return lay_out(c, NULL, &r) ? r.size : SIZE_MAX;
+  return lay_out(c, NULL, &r) ? qn_parallel_room(r.size) : SIZE_MAX;
 }
 
 static inline qn_f32x4 times(qn_f32x4 x, double k) { return qn_mul4(x, qn_splat4((float)k)); }
@@ -148,45 +153,64 @@ QN_NOINLINE static void output_tile(const float *from, size_t matrix, const floa
   }
 }
 
-void qn_conv_winograd(const qn_conv *c, const float *x, const float *packed, const float *bias, const qn_conv_tail *tail, float *y, void *scratch) {
+typedef struct job {
+  const qn_conv *c;
+  const float *x, *packed, *bias;
+  const qn_conv_tail *tail;
+  float *y;
+  uint8_t *scratch;
+  int64_t block, blocks; /* tiles of a block; blocks of a picture */
+} job;
+
+static void convolve(const void *argument, int64_t from, int64_t to, int worker) {
+  const job *j = argument;
+  const qn_conv *c = j->c;
+  const qn_conv_tail *tail = j->tail;
   const qn_window *w = &c->window;
-  int64_t height = w->in[0], width = w->in[1], down = tiles_along(w->out[0]), across = tiles_along(w->out[1]), all = down * across, channels = c->channels;
+  int64_t height = w->in[0], width = w->in[1], across = tiles_along(w->out[1]), all = tiles_along(w->out[0]) * across, channels = c->channels;
+  int64_t block = j->block, v_stride = padded(channels), m_stride = padded(c->maps);
   rooms r;
-  if (all == 0 || c->maps == 0 || !lay_out(c, scratch, &r)) return;
-  int64_t block = tiles_of(channels, c->maps, all), v_stride = padded(channels), m_stride = padded(c->maps);
+  lay_out(c, NULL, &r);
+  lay_out(c, j->scratch + (size_t)worker * qn_parallel_part(r.size), &r);
   size_t each = qn_tile_packed_count(channels, c->maps), v_matrix = (size_t)(block * v_stride) + APART, m_matrix = (size_t)(block * m_stride) + APART;
   memset(r.zeros, 0, (size_t)v_stride * sizeof(float));
   memset(r.kinds, 1, (size_t)block / QN_TILE_ROWS);
   qn_tiles tiles = {.row = r.rows, .gathered = r.kinds, .runs = 1, .length = (size_t)channels, .depth = (size_t)channels};
   qn_tile_out product = {.columns = c->maps, .stride = m_stride, .activation = {.min = -INFINITY, .max = INFINITY}};
   qn_tile_out out = {.columns = c->maps, .stride = c->maps, .residual_columns = tail->residual_channels, .residual_stride = tail->residual_channels, .activation = tail->activation};
-  for (int64_t n = 0; n < c->batch; n++) {
-    const float *picture = x + n * c->x.batch;
-    out.y = y + n * w->out_points * c->maps;
+  for (int64_t i = from; i < to; i++) {
+    const int64_t n = i / j->blocks, first = i % j->blocks * block, count = all - first < block ? all - first : block;
+    const float *picture = j->x + n * c->x.batch;
+    out.y = j->y + n * w->out_points * c->maps;
     out.residual = tail->residual ? tail->residual + n * w->out_points * tail->residual_channels : NULL;
-    for (int64_t first = 0; first < all; first += block) {
-      int64_t count = all - first < block ? all - first : block;
-      for (int64_t t = 0; t < count; t++) {
-        const float *pixels[POINTS];
-        int64_t top = (first + t) / across * OUT - w->pad[0], left = (first + t) % across * OUT - w->pad[1];
-        for (int64_t p = 0; p < POINTS; p++) {
-          int64_t py = top + p / IN, px = left + p % IN;
-          pixels[p] = py >= 0 && py < height && px >= 0 && px < width ? picture + (py * width + px) * channels : r.zeros;
-        }
-        input_tile(pixels, (size_t)channels, r.v + t * v_stride, v_matrix);
+    for (int64_t t = 0; t < count; t++) {
+      const float *pixels[POINTS];
+      int64_t top = (first + t) / across * OUT - w->pad[0], left = (first + t) % across * OUT - w->pad[1];
+      for (int64_t p = 0; p < POINTS; p++) {
+        int64_t py = top + p / IN, px = left + p % IN;
+        pixels[p] = py >= 0 && py < height && px >= 0 && px < width ? picture + (py * width + px) * channels : r.zeros;
       }
-      tiles.rows = count;
-      for (size_t p = 0; p < POINTS; p++) {
-        const float *v = r.v + p * v_matrix;
-        for (int64_t t = 0; t < (count + QN_TILE_ROWS - 1) / QN_TILE_ROWS * QN_TILE_ROWS; t++) r.rows[t] = v + (t < count ? t : 0) * v_stride;
-        product.y = r.m + p * m_matrix;
-        qn_tile_run(&tiles, packed + p * each, &product);
-      }
-      for (int64_t t = 0; t < count; t++) {
-        int64_t top = (first + t) / across * OUT, left = (first + t) % across * OUT;
-        output_tile(r.m + t * m_stride, m_matrix, bias, &out, top * w->out[1] + left, w->out[1], w->out[0] - top < OUT ? w->out[0] - top : OUT,
-                    w->out[1] - left < OUT ? w->out[1] - left : OUT);
-      }
+      input_tile(pixels, (size_t)channels, r.v + t * v_stride, v_matrix);
+    }
+    tiles.rows = count;
+    for (size_t p = 0; p < POINTS; p++) {
+      const float *v = r.v + p * v_matrix;
+      for (int64_t t = 0; t < (count + QN_TILE_ROWS - 1) / QN_TILE_ROWS * QN_TILE_ROWS; t++) r.rows[t] = v + (t < count ? t : 0) * v_stride;
+      product.y = r.m + p * m_matrix;
+      qn_tile_run(&tiles, j->packed + p * each, &product);
+    }
+    for (int64_t t = 0; t < count; t++) {
+      int64_t top = (first + t) / across * OUT, left = (first + t) % across * OUT;
+      output_tile(r.m + t * m_stride, m_matrix, j->bias, &out, top * w->out[1] + left, w->out[1], w->out[0] - top < OUT ? w->out[0] - top : OUT,
+                  w->out[1] - left < OUT ? w->out[1] - left : OUT);
     }
   }
+}
+
+void qn_conv_winograd(const qn_conv *c, const float *x, const float *packed, const float *bias, const qn_conv_tail *tail, float *y, void *scratch) {
+  const int64_t all = tiles_along(c->window.out[0]) * tiles_along(c->window.out[1]);
+  if (all == 0 || c->maps == 0) return;
+  job j = {.c = c, .x = x, .packed = packed, .bias = bias, .tail = tail, .y = y, .scratch = scratch, .block = tiles_of(c->channels, c->maps, all)};
+  j.blocks = (all + j.block - 1) / j.block;
+  qn_parallel(c->batch * j.blocks, j.block * POINTS * (c->channels + 8) * (c->maps + 8), convolve, &j);
 }

@@ -1,5 +1,6 @@
 #include "kernel/depthwise.h"
 
+#include "base/parallel.h"
 #include "kernel/simd.h"
 #include "kernel/tile.h"
 
@@ -128,25 +129,40 @@ static four block_of(const qn_plane *p) {
   return NULL;
 }
 
+typedef struct job {
+  const qn_conv *c;
+  const qn_plane *p;
+  const float *x, *weights, *bias, *zeros;
+  const qn_tile_out *out;
+} job;
+
+/* Rows of the output, over all pictures. */
+static void convolve(const void *argument, int64_t from, int64_t to, int worker) {
+  const job *j = argument;
+  const qn_plane *p = j->p;
+  const int64_t channels = j->c->maps;
+  const four block = block_of(p);
+  (void)worker;
+  for (int64_t line = from; line < to; line++) {
+    const float *picture = j->x + line / p->out_height * j->c->x.batch;
+    int64_t top = line % p->out_height * p->stride_y - p->pad_y, first = 0, rows = p->kernel_height, row = line * p->out_width;
+    while (first < rows && top + first * p->dilation_y < 0) first++;
+    while (rows > first && top + (rows - 1) * p->dilation_y >= p->height) rows--;
+    row_taps r = {.line = rows > first ? picture + (top + first * p->dilation_y) * p->width * channels : picture, .bias = j->bias, .zeros = j->zeros,
+                  .weights = j->weights + first * p->kernel_width * channels, .rows = rows - first, .x_stride = p->dilation_y * p->width * channels,
+                  .weight_stride = p->kernel_width * channels, .channels = channels, .width = p->width};
+    if (block)
+      for (int64_t ox = 0; ox < p->out_width; ox += 4) block(&r, ox * p->stride_x - p->pad_x, row + ox, least(p->out_width - ox, 4), j->out);
+    else
+      for (int64_t ox = 0; ox < p->out_width; ox++) point(&r, p, ox * p->stride_x - p->pad_x, row + ox, j->out);
+  }
+}
+
 void qn_depthwise_f32(const qn_conv *c, const float *x, const float *weights, const float *bias, const qn_conv_tail *tail, float *y, const float *zeros) {
   qn_plane p = qn_plane_of(&c->window);
   int64_t channels = c->maps;
-  four block = block_of(&p);
   qn_tile_out o = {.y = y, .columns = channels, .stride = channels, .residual = tail->residual, .residual_columns = tail->residual_channels,
                    .residual_stride = tail->residual_channels, .activation = tail->activation};
-  for (int64_t n = 0, row = 0; n < c->batch; n++) {
-    const float *picture = x + n * c->x.batch;
-    for (int64_t oy = 0; oy < p.out_height; oy++, row += p.out_width) {
-      int64_t top = oy * p.stride_y - p.pad_y, first = 0, rows = p.kernel_height;
-      while (first < rows && top + first * p.dilation_y < 0) first++;
-      while (rows > first && top + (rows - 1) * p.dilation_y >= p.height) rows--;
-      row_taps r = {.line = rows > first ? picture + (top + first * p.dilation_y) * p.width * channels : picture, .bias = bias, .zeros = zeros,
-                    .weights = weights + first * p.kernel_width * channels, .rows = rows - first, .x_stride = p.dilation_y * p.width * channels,
-                    .weight_stride = p.kernel_width * channels, .channels = channels, .width = p.width};
-      if (block)
-        for (int64_t ox = 0; ox < p.out_width; ox += 4) block(&r, ox * p.stride_x - p.pad_x, row + ox, least(p.out_width - ox, 4), &o);
-      else
-        for (int64_t ox = 0; ox < p.out_width; ox++) point(&r, &p, ox * p.stride_x - p.pad_x, row + ox, &o);
-    }
-  }
+  const job j = {c, &p, x, weights, bias, zeros, &o};
+  qn_parallel(c->batch * p.out_height, p.out_width * channels * (c->window.taps + 4) * 2, convolve, &j);
 }

@@ -3,6 +3,7 @@
 import { QuernError, messageOf } from './errors.js';
 import { now } from './platform.js';
 import { ARRAYS } from './tensor.js';
+import { mayWait, sharedMemory, startHelper } from './threads.js';
 import { build } from './version.js';
 
 /**
@@ -24,7 +25,7 @@ const KINDS = ['tensor', 'sequence', 'optional', 'map']; // qn_kind
  * @param {() => void} onGrowth
  */
 function importsFor(module, onGrowth) {
-  /** @type {Record<string, Function>} */
+  /** @type {Record<string, any>} */
   const known = {
     qn_host_now: now,
     qn_host_now_us: () => BigInt(Math.round(now() * 1000)),
@@ -33,7 +34,8 @@ function importsFor(module, onGrowth) {
   /** @type {Record<string, Record<string, any>>} */
   const imports = {};
   for (const { module: space, name, kind } of WebAssembly.Module.imports(module)) {
-    if (kind !== 'function' || !known[name])
+    if (kind === 'memory') known[name] = sharedMemory();
+    if (!known[name])
       throw new QuernError('unavailable', `the wasm asks for ${space}.${name}, which this release does not have: the files are of different releases`);
     (imports[space] ??= {})[name] = known[name];
   }
@@ -52,22 +54,46 @@ export class Heap {
   #types = [];
   /** @type {string[]} */
   #stats = [];
+  /** What starts them when they are wanted. @type {(() => Promise<void>) | undefined} */
+  #start;
+  /** @type {{ terminate: () => unknown }[]} */
+  #helpers = [];
+  threadsReason = '';
 
-  /** @param {WebAssembly.Module} module */
-  static async create(module) {
+  /** @param {WebAssembly.Module} module @param {import('./threads.js').Threads} [threads] */
+  static async create(module, threads) {
     try {
-      return new Heap(await WebAssembly.instantiate(module, importsFor(module, () => {})));
+      const imports = importsFor(module, () => {});
+      return new Heap(await WebAssembly.instantiate(module, imports), imports.env?.memory, module, threads);
     } catch (cause) {
       if (cause instanceof QuernError) throw cause;
       throw new QuernError('out-of-memory', `no WebAssembly memory for another model: ${messageOf(cause)}. Dispose models that are not needed.`, { cause });
     }
   }
 
-  /** @param {WebAssembly.Instance} instance */
-  constructor(instance) {
+  /**
+   * @param {WebAssembly.Instance} instance
+   * @param {WebAssembly.Memory | undefined} shared
+   * @param {WebAssembly.Module} module
+   * @param {import('./threads.js').Threads} [threads]
+   */
+  constructor(instance, shared, module, { count, reason, start } = { count: 1, reason: '' }) {
     this.#exports = instance.exports;
-    this.#memory = this.#exports.memory;
+    this.#memory = shared ?? this.#exports.memory;
     this.#exports._initialize?.();
+    this.threadsReason = count > 1 && !shared ? 'the wasm that init() was given is a build without threads' : reason;
+    if (shared && count > 1) {
+      this.#call('threads', count, Number(mayWait()));
+      this.#start = async () => {
+        for (let index = 1; index < count && !this.#dead; index++) {
+          const stack = this.#call('stack') >>> 0;
+          if (!stack) throw new Error('no memory for a stack');
+          const helper = await startHelper({ op: 'help', id: 0, module, memory: shared, index, stack }, start, (why) => this.#lost(why));
+          this.#helpers.push(helper);
+          if (this.#dead) helper.terminate();
+        }
+      };
+    }
     for (let i = 0; i < this.#call('dtype_count'); i++) this.#types.push(this.#text(this.#call('dtype_name', i)));
     for (let i = 0; i < this.#call('stat_count'); i++) this.#stats.push(this.#text(this.#call('stat_name', i)));
     this.build = this.#text(this.#call('build_id'));
@@ -80,9 +106,26 @@ export class Heap {
     return this.#memory.buffer.byteLength;
   }
 
+  get threads() {
+    return 1 + this.#helpers.length;
+  }
+
+  /** How often helpers took a part of the work. */
+  get helped() {
+    return this.#exports.qnw_threads_helped?.() ?? 0;
+  }
+
+  /** @param {string} why there are fewer */
+  #lost(why) {
+    if (this.#dead) return;
+    this.threadsReason = `a helper thread could not be started (${why})`;
+    for (const helper of this.#helpers.splice(0)) helper.terminate();
+  }
+
   /** Forgets the instance: wasm memory never shrinks, so this is how it is given back. */
   drop() {
     this.#dead = 'the model was disposed';
+    for (const helper of this.#helpers.splice(0)) helper.terminate();
     this.#exports = undefined;
     this.#memory = /** @type {any} */ (undefined);
     this.#u8 = new Uint8Array(0);
@@ -370,6 +413,10 @@ export class Heap {
    */
   step(model, budget) {
     const status = this.#call('run_step', model, budget);
+    if (this.#start && this.#call('threads_wanted')) { // a model that has no work for them never starts any
+      this.#start().catch((error) => this.#lost(messageOf(error)));
+      this.#start = undefined;
+    }
     if (status > 0) this.#check(model, status);
     return status < 0;
   }

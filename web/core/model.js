@@ -24,7 +24,7 @@ import { Vad } from '../predict/vad.js';
  * @typedef {import('./package.js').Package} Package
  * module: compiled already (in a worker, by the page that started it). deterministic: the same bits on every machine.
  * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, externalData?: Map<string, SourceSpec>, deterministic?: boolean,
- *   module?: WebAssembly.Module, whereReason?: string, skipPasses?: number }} LocalOptions
+ *   module?: WebAssembly.Module, threads?: import('./threads.js').Threads, whereReason?: string, skipPasses?: number }} LocalOptions
  * @typedef {{ version: string, build: string, variant: string, backend: 'cpu', backendReason: string, threads: number, threadsReason: string,
  *   where: 'page' | 'worker' | 'node', whereReason: string, url: string, name: string, modelVersion: string, heapBytes: number, runs: number,
  *   lastMs: number, stats: Record<string, Record<string, number>>, bytes: number, peakBytes: number, plan: Plan, missing: string[],
@@ -66,7 +66,7 @@ export class LocalModel {
     opening?.catch(() => {}); // said when it is awaited
     let model;
     try {
-      model = new LocalModel(await Heap.create(options.module ?? await getModule(options.deterministic)), source, options.whereReason);
+      model = new LocalModel(await Heap.create(options.module ?? await getModule(options.deterministic, options.threads), options.threads), source, options.whereReason);
       await model.#read({ ...options, opened: await opening });
       return model;
     } catch (error) {
@@ -194,7 +194,7 @@ export class LocalModel {
     return {
       version, build, variant: this.#heap.variant,
       backend: 'cpu', backendReason: 'this release computes on the CPU',
-      threads: 1, threadsReason: 'this release computes on one thread',
+      threads: this.#heap.threads, threadsReason: this.#heap.threadsReason,
       where: isNode ? 'node' : isPage ? 'page' : 'worker', whereReason: this.#whereReason,
       url: this.#package?.base ?? baseOf(this.#source),
       name: this.#package?.manifest.name ?? '', modelVersion: this.#package?.manifest.version ?? '',

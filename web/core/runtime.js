@@ -37,19 +37,22 @@ function bestVariant() {
 
 /**
  * @param {boolean} [deterministic] the same bits on every machine: no relaxed SIMD
+ * @param {import('./threads.js').Threads} [threads]
  * @returns {Promise<WebAssembly.Module>}
  */
-export function getModule(deterministic = false) {
+export function getModule(deterministic = false, threads = undefined) {
   let variant;
+  const many = threads && threads.count > 1;
   try {
-    variant = config.wasm ? 'given' : deterministic ? 'simd' : bestVariant();
+    variant = config.wasm ? 'given' : (deterministic ? 'simd' : bestVariant()) + (many ? '-threads' : '');
   } catch (error) {
     return Promise.reject(error);
   }
   let module = modules.get(variant);
   if (!module) {
-    // both URLs are literal, so that bundlers find the files
-    module = compile(config.wasm ?? (variant === 'relaxed' ? new URL('./quern-relaxed.wasm', import.meta.url) : new URL('./quern-simd.wasm', import.meta.url)));
+    // the URLs are literal, so that bundlers find the files
+    module = compile(config.wasm ?? (variant === 'relaxed' ? new URL('./quern-relaxed.wasm', import.meta.url) : variant === 'simd' ? new URL('./quern-simd.wasm', import.meta.url)
+      : variant === 'relaxed-threads' ? new URL('./quern-relaxed-threads.wasm', import.meta.url) : new URL('./quern-simd-threads.wasm', import.meta.url)));
     modules.set(variant, module);
     module.catch(() => modules.delete(variant)); // the next load tries again
   }

@@ -3,10 +3,10 @@ import { snapshotAudio } from '../core/audio.js';
 import { QuernError, abortable, errorFromData, messageOf, throwIfAborted } from '../core/errors.js';
 import { TAINTED, snapshotImage, transferOfImage } from '../core/image.js';
 import { manifestOf } from '../core/package.js';
-import { getModule, workerOption } from '../core/runtime.js';
+import { getModule } from '../core/runtime.js';
 import { headStart } from '../core/source.js';
-import { build } from '../core/version.js';
 import { buffersOf } from './protocol.js';
+import { startWorker } from './start.js';
 
 /**
  * @typedef {import('./protocol.js').ToWorker} ToWorker
@@ -18,63 +18,8 @@ import { buffersOf } from './protocol.js';
  * @typedef {{ resolve: (reply: Extract<FromWorker, { op: 'done' }>) => void, reject: (error: unknown) => void,
  *   onProgress?: (progress: import('./protocol.js').Progress) => void }} Waiting
  * @typedef {{ signal?: AbortSignal, onProgress?: Waiting['onProgress'], externalData: Map<string, SourceSpec>, deterministic?: boolean,
- *   shapes?: Record<string, readonly number[]> }} LoadOptions
+ *   threads?: import('../core/threads.js').Threads, shapes?: Record<string, readonly number[]> }} LoadOptions
  */
-
-/**
- * Waits until the script of a worker runs.
- * @param {Worker} worker
- * @returns {Promise<Worker>}
- */
-function started(worker) {
-  return new Promise((resolve, reject) => {
-    const fail = (/** @type {string} */ why) => {
-      worker.terminate();
-      reject(new Error(why));
-    };
-    worker.onerror = (event) => {
-      event.preventDefault();
-      fail(event.message || 'its script could not be loaded');
-    };
-    worker.onmessage = ({ data }) => {
-      const message = /** @type {FromWorker} */ (data);
-      if (message.op !== 'ready') return;
-      if (message.build !== build) return fail(`it is of build ${message.build}, the page's script of build ${build}`);
-      worker.onerror = worker.onmessage = null;
-      resolve(worker);
-    };
-  });
-}
-
-/** @returns {Promise<Worker>} */
-async function startWorker() {
-  const given = workerOption();
-  const reasons = [];
-  try {
-    return await started(given
-      ? new Worker(given, { type: 'module' })
-      : new Worker(new URL('./worker.js', import.meta.url), { type: 'module' }));
-  } catch (error) {
-    reasons.push(messageOf(error));
-  }
-  // from another origin, or where module workers are missing: the self-contained script, by a blob
-  try {
-    const response = await fetch(given ? new URL('./worker.classic.js', new URL(given, document.baseURI)) : new URL('./worker.classic.js', import.meta.url));
-    if (!response.ok) throw new Error(`worker.classic.js gave ${response.status}`);
-    const url = URL.createObjectURL(new Blob([await response.arrayBuffer()], { type: 'text/javascript' }));
-    try {
-      return await started(new Worker(url));
-    } finally {
-      URL.revokeObjectURL(url);
-    }
-  } catch (error) {
-    reasons.push(messageOf(error));
-  }
-  throw new NoWorker('unavailable', `no worker could be started (${reasons.join('; ')})`);
-}
-
-/** There can be no worker; the model was not touched yet. */
-export class NoWorker extends QuernError {}
 
 /** Sends copies: what the caller gave stays usable. @param {any} value @returns {any} */
 function copyOf(value) {
@@ -137,12 +82,12 @@ export class WorkerModel {
    * @param {SourceSpec} source
    * @param {LoadOptions} options
    */
-  static async #start(source, { signal, onProgress, externalData, deterministic, shapes }) {
+  static async #start(source, { signal, onProgress, externalData, deterministic, threads, shapes }) {
     // all start at once
     const starting = startWorker();
     const beginning = new AbortController(); // the caller's signal reaches the worker by a message, which a broken stream would overtake
     const begun = source.kind === 'url' && !manifestOf(source) && canTransferStreams() ? headStart(source, beginning.signal) : null;
-    const [module, worker, early] = await abortable(Promise.all([getModule(deterministic), starting, begun]), signal).catch((error) => {
+    const [module, worker, early] = await abortable(Promise.all([getModule(deterministic, threads), starting, begun]), signal).catch((error) => {
       starting.then((w) => w.terminate(), () => {});
       beginning.abort();
       throw error;
@@ -157,7 +102,7 @@ export class WorkerModel {
       sent = { kind: 'bytes', bytes };
     }
     const give = (/** @type {'load' | 'inspect'} */ op) =>
-      model.#ask({ op, id: 0, source: sent, module, externalData: external, shapes }, [sent, ...external.values()].flatMap(transferOf), signal, onProgress);
+      model.#ask({ op, id: 0, source: sent, module, threads: threads && { ...threads, start: undefined }, externalData: external, shapes }, [sent, ...external.values()].flatMap(transferOf), signal, onProgress);
     return { model, give };
   }
 

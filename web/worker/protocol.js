@@ -8,11 +8,12 @@
  * @typedef {import('../core/session.js').Progress} Progress
  * @typedef {import('../core/heap.js').Port} Port
  *
- * @typedef {{ op: 'load', id: number, source: SourceSpec, module: WebAssembly.Module, externalData: Map<string, SourceSpec> }
+ * @typedef {{ op: 'load', id: number, source: SourceSpec, module: WebAssembly.Module, threads: import('../core/threads.js').Threads | undefined, externalData: Map<string, SourceSpec> }
  *   | { op: 'run', id: number, feeds: Record<string, any>, outputs: readonly string[] | undefined }
  *   | { op: 'predict', id: number, input: ImageSpec | import('../core/audio.js').AudioSpec, meta: boolean }
  *   | { op: 'profile', id: number }
- *   | { op: 'inspect', id: number, source: SourceSpec, module: WebAssembly.Module, externalData: Map<string, SourceSpec>, shapes: Record<string, readonly number[]> | undefined }
+ *   | { op: 'inspect', id: number, source: SourceSpec, module: WebAssembly.Module, threads: unknown, externalData: Map<string, SourceSpec>, shapes: Record<string, readonly number[]> | undefined }
+ *   | import('../core/threads.js').HelpMessage
  *   | { op: 'abort', id: number }} ToWorker
  *
  * ready: the script runs. done: the reply, with a fresh report where a model is loaded.

@@ -1,9 +1,11 @@
-// The worker: one model for its whole life; the page ends it to dispose the model.
+// The worker: one model for its whole life, or a helper of one; who started it ends it.
 import { QuernError, errorData } from '../core/errors.js';
 import { inspectLocal } from '../core/inspect.js';
 import { LocalModel } from '../core/model.js';
+import { help } from '../core/threads.js';
 import { build } from '../core/version.js';
 import { buffersOf } from './protocol.js';
+import { started } from './started.js';
 
 /**
  * @typedef {import('./protocol.js').ToWorker} ToWorker
@@ -29,10 +31,14 @@ const loaded = () => {
 async function answer(message, signal) {
   switch (message.op) {
     case 'load': {
-      const { id, source, module, externalData } = message;
-      model = await LocalModel.load(source, { module, externalData, signal, onProgress: (progress) => send({ op: 'progress', id, progress }) });
+      const { id, source, module, threads, externalData } = message;
+      // its helpers run the same script, wherever that lies and whatever it is called by now
+      const start = () => started(new Worker(globalThis.location.href, { type: 'module' }));
+      model = await LocalModel.load(source, { module, threads: threads && { ...threads, start }, externalData, signal, onProgress: (progress) => send({ op: 'progress', id, progress }) });
       return null;
     }
+    case 'help':
+      return help(message);
     case 'run':
       return loaded().run(message.feeds, { signal, outputs: message.outputs });
     case 'profile':
