@@ -3,7 +3,10 @@
 #ifdef QN_THREADS
 
 #ifdef __wasm__
-static void wait_while(uint32_t *word, uint32_t value) { __builtin_wasm_memory_atomic_wait32((int32_t *)word, (int32_t)value, -1); }
+static void wait_here(uint32_t *word, uint32_t value) { __builtin_wasm_memory_atomic_wait32((int32_t *)word, (int32_t)value, -1); }
+/* V8's first compiler (11.3 at least, of Node 20 and Chrome 113) reads memory at a wrong address in a function after it waited: nothing may
+ * follow there, and no optimizer may inline it. */
+static void (*const volatile wait_while)(uint32_t *word, uint32_t value) = wait_here;
 static void wake(uint32_t *word, uint32_t threads) { __builtin_wasm_memory_atomic_notify((int32_t *)word, threads); }
 #else /* tests */
 #include <sched.h>
@@ -27,9 +30,10 @@ static struct { /* process-wide, like the heap that the threads share */
   uint32_t asleep; /* helpers that do not look */
   uint32_t gate;   /* OPEN while helpers may enter, plus how many are inside */
   uint32_t failed, closed, helped;
+  uint32_t next;   /* part that nobody took yet */
   qn_task *task;   /* the job */
   const void *job;
-  int64_t count, part, next;
+  int64_t count, part;
 } pool;
 
 void qn_parallel_open(int width, bool may_wait, int64_t least) {
@@ -42,9 +46,13 @@ void qn_parallel_open(int width, bool may_wait, int64_t least) {
 int qn_parallel_width(void) { return pool.width > 1 ? pool.width : 1; }
 uint32_t qn_parallel_helped(void) { return __atomic_load_n(&pool.helped, __ATOMIC_RELAXED); }
 bool qn_parallel_wanted(void) { return pool.wanted; }
+static void leave(void) {
+  if (__atomic_sub_fetch(&pool.gate, 1, __ATOMIC_ACQ_REL) == 0) wake(&pool.gate, 1);
+}
+
 void qn_parallel_failed(void) {
   __atomic_store_n(&pool.failed, 1, __ATOMIC_SEQ_CST);
-  if (__atomic_sub_fetch(&pool.gate, 1, __ATOMIC_SEQ_CST) == 0) wake(&pool.gate, 1);
+  leave();
 }
 
 void qn_parallel_close(void) {
@@ -55,7 +63,7 @@ void qn_parallel_close(void) {
 
 static void take_parts(int worker) {
   int64_t first;
-  while ((first = __atomic_fetch_add(&pool.next, pool.part, __ATOMIC_RELAXED)) < pool.count) {
+  while ((first = __atomic_fetch_add(&pool.next, 1, __ATOMIC_RELAXED) * pool.part) < pool.count) {
     if (worker) __atomic_add_fetch(&pool.helped, 1, __ATOMIC_RELAXED);
     pool.task(pool.job, first, pool.count - first < pool.part ? pool.count : first + pool.part, worker);
   }
@@ -75,22 +83,15 @@ void qn_parallel(int64_t count, int64_t cost, qn_task *task, const void *job) {
   pool.part = even > grain ? even : grain;
   pool.running = true;
   __atomic_store_n(&pool.next, 0, __ATOMIC_RELAXED);
-  __atomic_store_n(&pool.gate, OPEN, __ATOMIC_RELEASE);
+  __atomic_add_fetch(&pool.gate, OPEN, __ATOMIC_ACQ_REL);
   __atomic_add_fetch(&pool.epoch, 1, __ATOMIC_SEQ_CST);
   if (__atomic_load_n(&pool.asleep, __ATOMIC_SEQ_CST)) wake(&pool.epoch, (uint32_t)pool.width - 1);
   take_parts(0);
-  uint32_t inside = __atomic_and_fetch(&pool.gate, ~OPEN, __ATOMIC_ACQ_REL);
+  uint32_t inside = __atomic_sub_fetch(&pool.gate, OPEN, __ATOMIC_ACQ_REL);
   for (int spins = 0; inside; inside = __atomic_load_n(&pool.gate, __ATOMIC_ACQUIRE))
     if (pool.may_wait && ++spins > SPINS) wait_while(&pool.gate, inside);
   pool.running = false;
   if (__atomic_load_n(&pool.failed, __ATOMIC_SEQ_CST)) __builtin_trap();
-}
-
-static bool enter(void) {
-  uint32_t gate = __atomic_load_n(&pool.gate, __ATOMIC_RELAXED);
-  while (gate & OPEN)
-    if (__atomic_compare_exchange_n(&pool.gate, &gate, gate + 1, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) return true;
-  return false;
 }
 
 void qn_parallel_help(int worker, const uint32_t *guard) {
@@ -103,10 +104,11 @@ void qn_parallel_help(int worker, const uint32_t *guard) {
       spins = 0;
     }
     if (__atomic_load_n(&pool.closed, __ATOMIC_SEQ_CST)) return;
-    if (!enter()) continue;
-    take_parts(worker);
-    if (guard && *guard != QN_PARALLEL_GUARD) __builtin_trap();
-    if (__atomic_sub_fetch(&pool.gate, 1, __ATOMIC_ACQ_REL) == 0) wake(&pool.gate, 1);
+    if (__atomic_fetch_add(&pool.gate, 1, __ATOMIC_ACQ_REL) & OPEN) {
+      take_parts(worker);
+      if (guard && *guard != QN_PARALLEL_GUARD) __builtin_trap();
+    }
+    leave();
   }
 }
 
