@@ -1,8 +1,10 @@
-// The commands that make packages: pack, release, verify, diff, convert, keygen. What they do is in web/pack.
-import { existsSync, readFileSync } from 'node:fs';
+// The commands that make packages: pack, release, verify, diff, convert, bundle, keygen. What they do is in web/pack.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { makeKey } from '../pack/signature.js';
+import { bundlePage, bundleScript } from '../pack/bundle.js';
 import { convert } from '../pack/convert.js';
 import { diff, diffText } from '../pack/diff.js';
 import { LIMITS, pack } from '../pack/pack.js';
@@ -23,6 +25,8 @@ export const PACKAGE_USAGE = `  quern pack MODEL.onnx -o FOLDER [--name N] [--ve
                                                    pointer, signature, every hash, every recorded case
   quern diff A B [--from V] [--to V]               tensors, graph, and what an update downloads; packages or ONNX files
   quern convert FROM -o TO.onnx|TO.safetensors [--role R] [--version V] [--params VALUES.safetensors]
+  quern bundle FOLDER -o OUT.html|OUT.js [--html PAGE.html] [--at models/x/] [--variant both|simd|relaxed] [--version V] [--channel C]
+                                                   runtime and package in one file that works from a disk, without a server
   quern keygen FILE                                a key to sign with; prints the public one, for load(url, { keys: [ … ] })
 `;
 
@@ -129,6 +133,18 @@ async function convertCommand(args) {
 }
 
 /** @param {string[]} args */
+async function bundleCommand(args) {
+  const { o, files } = parse({ out: { ...text, short: 'o' }, html: text, js: flag, at: text, variant: { ...text, default: 'both' }, version: text, channel: text }, args);
+  if (files.length !== 1 || !o.out) throw new Usage('quern bundle needs a package, and -o with the name of the file to write');
+  if (!['both', 'simd', 'relaxed'].includes(o.variant)) throw new Usage(`--variant takes both, simd or relaxed, got '${o.variant}'`);
+  if (!o.html && /\.html?$/i.test(o.out)) throw new Usage(`${o.out} is to be a page: say by --html which one the bundle goes into`);
+  const script = bundleScript(files[0], { runtime: fileURLToPath(new URL('.', import.meta.url)), version: o.version, channel: o.channel, at: o.at, variant: o.variant });
+  const whole = o.html && !o.js ? bundlePage(o.html, script) : script;
+  writeFileSync(o.out, whole);
+  console.log(o.json ? JSON.stringify({ file: o.out, bytes: Buffer.byteLength(whole) }) : `${o.out}: ${Buffer.byteLength(whole)} bytes; it asks nobody for anything`);
+}
+
+/** @param {string[]} args */
 async function keygenCommand(args) {
   const { o, files } = parse({}, args);
   if (files.length !== 1) throw new Usage('quern keygen needs the name of the file to write');
@@ -137,4 +153,4 @@ async function keygenCommand(args) {
 }
 
 /** @type {Record<string, (args: string[]) => Promise<void>>} */
-export const PACKAGE_COMMANDS = { pack: packCommand, release: releaseCommand, verify: verifyCommand, diff: diffCommand, convert: convertCommand, keygen: keygenCommand };
+export const PACKAGE_COMMANDS = { pack: packCommand, release: releaseCommand, verify: verifyCommand, diff: diffCommand, convert: convertCommand, bundle: bundleCommand, keygen: keygenCommand };
