@@ -235,6 +235,7 @@ static qn_status add_node(qn_ir *g, const qn_onnx_node *n) {
   while (n_in > 0 && !n->in[n_in - 1][0]) n_in--; /* trailing absent inputs */
   if (n_in < op->min_in || (op->max_in >= 0 && n_in > op->max_in))
     return qn_fail(c->err, QN_ERR_FORMAT, "%s '%s' has %d inputs; the operator takes %d to %d", op->name, n->name, n_in, op->min_in, op->max_in);
+  if (op->min_in > 0 && !n->in[0][0] && !(op->flags & QN_CONTROL)) return qn_fail(c->err, QN_ERR_FORMAT, "%s '%s' has no first input; the operator needs it", op->name, n->name);
   while (n_out > 0 && !n->out[n_out - 1][0]) n_out--;
   if ((n_out < op->min_out && n->n_out < op->min_out) || (op->max_out >= 0 && n_out > op->max_out))
     return qn_fail(c->err, QN_ERR_FORMAT, "%s '%s' has %d outputs; the operator gives %d to %d", op->name, n->name, n_out, op->min_out, op->max_out);

@@ -49,6 +49,10 @@ static inline qn_f32x4 qn_mul4(qn_f32x4 a, qn_f32x4 b) { return wasm_f32x4_mul(a
 /* pmax(a, b) is a < b ? b : a, one machine instruction; a NaN in a stays. */
 static inline qn_f32x4 qn_max4(qn_f32x4 a, qn_f32x4 b) { return wasm_f32x4_pmax(a, b); }
 static inline qn_f32x4 qn_min4(qn_f32x4 a, qn_f32x4 b) { return wasm_f32x4_pmin(a, b); }
+/* The maximum, NaN when either is. */
+static inline qn_f32x4 qn_max_nan4(qn_f32x4 a, qn_f32x4 b) { return wasm_f32x4_max(a, b); }
+/* The first, third, … of eight. */
+static inline qn_f32x4 qn_even4(qn_f32x4 a, qn_f32x4 b) { return wasm_i32x4_shuffle(a, b, 0, 2, 4, 6); }
 /* Transposes a 4 by 4 matrix. */
 static inline void qn_turn4(qn_f32x4 v[4]) {
   qn_f32x4 a = wasm_i32x4_shuffle(v[0], v[1], 0, 4, 1, 5), b = wasm_i32x4_shuffle(v[0], v[1], 2, 6, 3, 7);
@@ -79,8 +83,10 @@ static inline void qn_store4(float *p, qn_f32x4 x) { memcpy(p, x.v, sizeof x.v);
 static inline qn_f32x4 qn_add(qn_f32x4 a, qn_f32x4 b) { QN_LANES(a.v[i] + b.v[i]); }
 static inline qn_f32x4 qn_mul4(qn_f32x4 a, qn_f32x4 b) { QN_LANES(a.v[i] * b.v[i]); }
 static inline qn_f32x4 qn_max4(qn_f32x4 a, qn_f32x4 b) { QN_LANES(a.v[i] < b.v[i] ? b.v[i] : a.v[i]); }
+static inline qn_f32x4 qn_max_nan4(qn_f32x4 a, qn_f32x4 b) { QN_LANES(b.v[i] > a.v[i] || b.v[i] != b.v[i] ? b.v[i] : a.v[i]); }
 static inline qn_f32x4 qn_min4(qn_f32x4 a, qn_f32x4 b) { QN_LANES(b.v[i] < a.v[i] ? b.v[i] : a.v[i]); }
 static inline qn_f32x4 qn_madd4(qn_f32x4 a, qn_f32x4 b, qn_f32x4 c) { QN_LANES(a.v[i] * b.v[i] + c.v[i]); }
+static inline qn_f32x4 qn_even4(qn_f32x4 a, qn_f32x4 b) { QN_LANES(i < 2 ? a.v[2 * i] : b.v[2 * i - 4]); }
 #undef QN_LANES
 static inline void qn_turn4(qn_f32x4 v[4]) {
   qn_f32x4 t[4];

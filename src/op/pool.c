@@ -18,6 +18,7 @@ static bool narrow(qn_dtype t) { return t != QN_FLOAT && t != QN_DOUBLE; }
 typedef struct rooms {
   void *x, *y;
   qn_tap *taps;
+  float *line;
 } rooms;
 
 static void lay_out(const qn_step *s, const qn_pool_spec *p, qn_room *r, rooms *m) {
@@ -30,6 +31,7 @@ static void lay_out(const qn_step *s, const qn_pool_spec *p, qn_room *r, rooms *
     m->y = qn_room_take(r, (size_t)y->count, sizeof(float));
   }
   m->taps = qn_room_take(r, (size_t)taps, sizeof(qn_tap));
+  m->line = qn_room_take(r, qn_pool_line(&p->window), sizeof(float));
 }
 
 static qn_status finish(qn_step *s, qn_pool_spec *p) {
@@ -93,7 +95,7 @@ static qn_status run(qn_step *s) {
     return QN_OK;
   }
   if (narrow(x->dtype)) qn_cast(x->dtype, x->data, QN_FLOAT, m.x, (size_t)x->count, (qn_cast_mode){0});
-  qn_pool_f32(p, m.x, m.y, indices ? indices->data : NULL, m.taps);
+  qn_pool_f32(p, m.x, m.y, indices ? indices->data : NULL, m.taps, m.line);
   if (narrow(x->dtype)) qn_cast(QN_FLOAT, m.y, y->dtype, y->data, (size_t)y->count, (qn_cast_mode){0});
   return QN_OK;
 }

@@ -46,7 +46,7 @@ static qn_status numbers(const qn_step *s, int i, double *values, int *count) {
   QN_TRY(qn_need(s, i, &t));
   if (!t || t->count == 0) return QN_OK;
   if (t->rank != 1 || t->count > 2 * QN_MAX_RANK) return qn_step_fail(s, QN_ERR_SHAPE, "input %d is not a list of at most %d numbers", i, 2 * QN_MAX_RANK);
-  if (t->dtype == QN_STRING || t->dtype == QN_BOOL) return qn_step_fail(s, QN_ERR_TYPE, "input %d is %s, not numbers", i, qn_dtype_name(t->dtype));
+  QN_TRY(qn_check_type(s, i, QN_NUMERIC_TYPES));
   qn_cast(t->dtype, t->data, QN_DOUBLE, values, (size_t)t->count, (qn_cast_mode){0});
   *count = (int)t->count;
   return QN_OK;
