@@ -65,7 +65,7 @@ static void pow_f32(const float *a, const float *b, float *y, size_t n) {
     QN_SIMD
     for (size_t i = 0; i < n; i++) y[i] = root(a[i]);
   } else {
-    for (size_t i = 0; i < n; i++) y[i] = (float)pow((double)a[i], (double)b[i]);
+    for (size_t i = 0; i < n; i++) y[i] = powf(a[i], b[i]);
   }
 }
 

@@ -121,9 +121,17 @@ static void load_f64(qn_dtype dtype, const void *data, size_t first, size_t n, d
 }
 
 /* Truncated and saturated. */
-static int64_t to_i64(double x) {
+static inline int64_t to_i64(double x) {
   if (!(x > -0x1p63)) return x <= -0x1p63 ? INT64_MIN : 0;
   return x < 0x1p63 ? (int64_t)x : INT64_MAX;
+}
+static inline int32_t clamp_i32(int32_t x, int32_t low, int32_t high) { return x < low ? low : x > high ? high : x; }
+static inline int32_t to_i32(float x) {
+#ifdef __wasm__
+  return __builtin_wasm_trunc_saturate_s_i32_f32(x);
+#else
+  return x != x ? 0 : x < -0x1p31f ? INT32_MIN : x < 0x1p31f ? (int32_t)x : INT32_MAX;
+#endif
 }
 static uint64_t to_u64(double x) {
   if (!(x > 0)) return 0;
@@ -254,6 +262,11 @@ static void store_f32(qn_dtype dtype, void *data, size_t first, size_t n, const 
     STORE(QN_FLOAT16, uint16_t, qn_f32_to_f16(in[i]))
     STORE(QN_BFLOAT16, uint16_t, qn_f32_to_bf16(in[i]))
     STORE(QN_FLOAT8E8M0, uint8_t, qn_e8m0_from_f32(in[i], mode.round, !mode.no_saturate))
+    STORE(QN_INT32, int32_t, to_i32(in[i]))
+    STORE(QN_UINT8, uint8_t, clamp_i32(to_i32(in[i]), 0, 255))
+    STORE(QN_INT8, int8_t, clamp_i32(to_i32(in[i]), -128, 127))
+    STORE(QN_BOOL, uint8_t, in[i] != 0)
+    STORE(QN_INT64, int64_t, to_i64((double)in[i]))
     default: {
       double wide[CHUNK];
       for (size_t done = 0; done < n; done += CHUNK) {

@@ -55,7 +55,8 @@ static qn_status run_sample(qn_step *s) {
     size_t n = qn_taps_at(&g, at, taps);
     for (int64_t c = 0; c < channels; c++) {
       int64_t from = (i / places * channels + c) * plane, to = (i / places * channels + c) * places + i % places;
-      if (g.mode != QN_TAPS_NEAREST) qn_put_double(y, to, qn_taps_sum(x->dtype, x->data, from, taps, n));
+      if (g.mode != QN_TAPS_NEAREST && x->dtype == QN_FLOAT) ((float *)y->data)[to] = (float)qn_taps_sum(QN_FLOAT, x->data, from, taps, n);
+      else if (g.mode != QN_TAPS_NEAREST) qn_put_double(y, to, qn_taps_sum(x->dtype, x->data, from, taps, n));
       else if (n) memcpy((uint8_t *)y->data + (size_t)to * width, (const uint8_t *)x->data + (size_t)(from + taps[0].at) * width, width);
       else memset((uint8_t *)y->data + (size_t)to * width, 0, width);
     }

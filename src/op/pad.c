@@ -126,7 +126,8 @@ static qn_status run(qn_step *s) {
     for (int64_t k = 0; k < n;) { /* runs that are consecutive in x */
       int64_t run_length = 1;
       while (k + run_length < n && inner[k + run_length] == inner[k] + run_length) run_length++;
-      qn_copy_run(qn_bits(x), x->data, base + inner[k], y->data, row + k, run_length);
+      if (run_length == 1 && qn_bits(x) == 32) ((uint32_t *)y->data)[row + k] = ((const uint32_t *)x->data)[base + inner[k]];
+      else qn_copy_run(qn_bits(x), x->data, base + inner[k], y->data, row + k, run_length);
       k += run_length;
     }
     for (int i = last - 1; i >= 0; i--) {

@@ -50,7 +50,8 @@ static void combine(how h, qn_dtype dtype, const void *x, int64_t x_at, void *y,
 }
 
 static void put(how h, const qn_tensor *x, int64_t x_at, qn_tensor *y, int64_t y_at, int64_t n) {
-  if (h == NONE) qn_copy_run(qn_bits(x), x->data, x_at, y->data, y_at, n);
+  if (h == NONE && n == 1 && qn_bits(x) == 32) ((uint32_t *)y->data)[y_at] = ((const uint32_t *)x->data)[x_at];
+  else if (h == NONE) qn_copy_run(qn_bits(x), x->data, x_at, y->data, y_at, n);
   else combine(h, x->dtype, x->data, x_at, y->data, y_at, n);
 }
 
@@ -90,7 +91,7 @@ static qn_status run_elements(qn_step *s) {
   qn_strides(x->rank, x->dims, strides);
   for (int64_t i = 0; i < index->count; i++) { /* base leaves the axis out */
     int64_t k = qn_index_at(index, i);
-    QN_TRY(qn_index_check(s, &k, x->dims[axis]));
+    if (k < 0 || k >= x->dims[axis]) QN_TRY(qn_index_check(s, &k, x->dims[axis]));
     put(h, updates, i, y, base + k * strides[axis], 1);
     for (int d = x->rank - 1; d >= 0; d--) {
       int64_t step = d == axis ? 0 : strides[d];

@@ -87,8 +87,27 @@ static qn_status plan_cumsum(qn_step *s) {
   return qn_out_like(s, 0, qn_in(s, 0));
 }
 
+enum { TILE = 64 };
+typedef union running { double f64[TILE]; uint64_t u64[TILE]; } running;
+
+#define RUN_ALONG(M, T)                                                             \
+  {                                                                                 \
+    T sum = total->M[0];                                                            \
+    for (int64_t k = 0; k < n; k++) {                                               \
+      T *at = &part->M[reverse ? n - 1 - k : k], before = sum;                      \
+      sum = product ? sum * *at : sum + *at;                                        \
+      *at = exclusive ? before : sum;                                               \
+    }                                                                               \
+    total->M[0] = sum;                                                              \
+  }
+
+/* Of n consecutive elements, after those that gave total[0]. */
+static void run_along(running *part, running *total, int64_t n, bool is_float, bool product, bool exclusive, bool reverse) {
+  if (is_float) RUN_ALONG(f64, double)
+  else RUN_ALONG(u64, uint64_t)
+}
+
 static qn_status run_cumsum(qn_step *s) {
-  enum { TILE = 64 };
   const qn_tensor *x = qn_in(s, 0);
   qn_tensor *y = qn_out(s, 0);
   int axis = *(const int *)s->state;
@@ -97,23 +116,30 @@ static qn_status run_cumsum(qn_step *s) {
   bool is_float = qn_dtype_of(x->dtype)->is_float, product = s->op->name[3] == 'P';
   qn_compute c = is_float ? QN_IN_F64 : qn_compute_of(x->dtype);
   int64_t n = x->dims[axis], outer = qn_product(x->dims, axis), inner = qn_product(x->dims + axis + 1, x->rank - axis - 1);
+  running sum, part;
   for (int64_t o = 0; o < outer; o++)
     for (int64_t j = 0; j < inner; j += TILE) {
-      union { double f64[TILE]; uint64_t u64[TILE]; } sum = {{0}}, part;
       int64_t width = inner - j < TILE ? inner - j : TILE;
-      for (int64_t k = 0; k < width && product; k++) {
-        if (is_float) sum.f64[k] = 1;
-        else sum.u64[k] = 1;
+      for (int64_t k = 0; k < width; k++) {
+        if (is_float) sum.f64[k] = product;
+        else sum.u64[k] = product;
       }
-      for (int64_t i = 0; i < n; i++) {
-        size_t at = (size_t)((o * n + (reverse ? n - 1 - i : i)) * inner + j);
-        qn_load(c, x->dtype, x->data, at, (size_t)width, &part);
-        if (exclusive) qn_store(c, y->dtype, y->data, at, (size_t)width, &sum, (qn_cast_mode){0});
+      for (int64_t i = 0, step = 1; i < n; i += step) {
+        if (inner == 1) step = n - i < TILE ? n - i : TILE;
+        size_t at = (size_t)((o * n + (reverse ? n - step - i : i)) * inner + j);
+        size_t count = (size_t)(inner == 1 ? step : width);
+        qn_load(c, x->dtype, x->data, at, count, &part);
+        if (inner == 1) {
+          run_along(&part, &sum, step, is_float, product, exclusive, reverse);
+          qn_store(c, y->dtype, y->data, at, count, &part, (qn_cast_mode){0});
+          continue;
+        }
+        if (exclusive) qn_store(c, y->dtype, y->data, at, count, &sum, (qn_cast_mode){0});
         for (int64_t k = 0; k < width; k++) {
           if (is_float) sum.f64[k] = product ? sum.f64[k] * part.f64[k] : sum.f64[k] + part.f64[k];
           else sum.u64[k] = product ? sum.u64[k] * part.u64[k] : sum.u64[k] + part.u64[k];
         }
-        if (!exclusive) qn_store(c, y->dtype, y->data, at, (size_t)width, &sum, (qn_cast_mode){0});
+        if (!exclusive) qn_store(c, y->dtype, y->data, at, count, &sum, (qn_cast_mode){0});
       }
     }
   return QN_OK;
