@@ -47,7 +47,7 @@ static void softmax_row(const float *x, int64_t n, bool logs, float *y) {
     const int64_t count = n - block < STRETCH ? n - block : STRETCH;
     const float *from = x + block;
     float *to = logs ? powers : y + block;
-    QN_MAP4(count, from, to, qn_exp4(qn_sub4(v, qn_splat4(largest))));
+    QN_MAP4(count, from, to, qn_exp_low4(qn_sub4(v, qn_splat4(largest))));
     total += (double)sum_of(to, count);
   }
   if (logs) {
