@@ -4,19 +4,24 @@
 
 #include <string.h>
 
-/* A node is `Operator[:opset] inputs > outputs`; nodes are separated by `;`. A digit is an input or output of the replaced node, a
- * letter a value in between, _ an absent input. All attributes of the replaced node are passed on; `@name=value` is one more, in
- * case that there is none of this name; its value is a number, a word, or whole numbers with commas. !Operator is one of the domain "quern"; % is what the attribute `activation` names.
- * A sum without one of its inputs does nothing. */
+/* A node is `Operator[:opset] inputs > outputs`; nodes are separated by `;`. A digit is an input or output of the replaced node (A: the
+ * tenth), a letter a value in between, _ an absent input. All attributes of the replaced node are passed on; `@name=value` is one more, in
+ * case that there is none of this name; its value is a number, a word, or digits with commas. !Operator is one of the domain "quern",
+ * &Operator one of com.microsoft; % is what the attribute `activation` names.
+ * A sum without one of its inputs does nothing, and DequantizeLinear of an absent input is absent. */
 static const struct expansion {
-  const char *name, *nodes; /* ^: of com.ms.internal.nhwc */
+  const char *name, *nodes;
 } EXPANSIONS[] = {
-    {"^Conv", "Transpose 0 @perm=0,3,1,2 > a;Conv a 1 2 > b;% b > c;Transpose c @perm=0,2,3,1 > 0"},
     {"BiasAdd", "Add 0 1 > a;Add a 2 > 0"},
     {"BiasGelu", "Add 0 1 > a;Gelu a > 0"},
     {"BiasSoftmax", "Add 0 1 > a;Softmax:11 a @axis=1 > 0"},
     {"BiasSplitGelu", "Add 0 1 > a;Split a @axis=-1 @num_outputs=2 > b c;Gelu c > d;Mul b d > 0"},
+    {"CDist", "Unsqueeze:11 0 @axes=1, > a;Unsqueeze:11 1 @axes=0, > b;Sub a b > c;ReduceSumSquare:13 c @axes=2, @keepdims=0 > d;% d > 0"},
     {"DequantizeLinear", "DequantizeLinear 0 1 2 > 0"},
+    /* The input is not quantized: the weights are what has been. */
+    {"DynamicQuantizeLSTM", "Cast 1 @to=1 > a;Cast 9 @to=1 > b;Reshape:1 b @shape=0,1,-1 > c;Sub a c > d;Reshape:1 8 @shape=0,1,-1 > e;Mul d e > f;Transpose f @perm=0,2,1 > g;"
+                            "Cast 2 @to=1 > h;Cast B @to=1 > i;Reshape:1 i @shape=0,1,-1 > j;Sub h j > k;Reshape:1 A @shape=0,1,-1 > l;Mul k l > m;Transpose m @perm=0,2,1 > n;"
+                            "LSTM 0 g n 3 4 5 6 7 > 0 1 2"},
     {"DynamicQuantizeMatMul", "DynamicQuantizeLinear 0 > a b c;!QuantizedMatMul a b c 1 2 3 _ _ 4 > 0"},
     {"ExpandDims", "Unsqueeze 0 1 > 0"},
     {"FastGelu", "!CyclicAdd 0 1 > a;Gelu a @approximate=tanh > 0"},
@@ -26,12 +31,17 @@ static const struct expansion {
     {"Gelu", "Gelu 0 > 0"},
     {"GemmFastGelu", "MatMul 0 1 > a;Add a 2 > b;Gelu b @approximate=tanh > 0"},
     {"GridSample", "GridSample:16 0 1 > 0"},
+    {"MatMulInteger16", "Cast 0 @to=6 > a;Cast 1 @to=6 > b;MatMul a b > 0"},
     {"MatMulIntegerToFloat", "!QuantizedMatMul 0 2 4 1 3 5 _ _ 6 > 0"},
     {"Pad", "Pad:13 0 1 2 > 0"},
+    {"QAttention", "!QuantizedMatMul 0 3 6 1 4 7 _ _ 2 > a;!ProjectedAttention a _ _ 5 8 > 0 1"},
+    {"QEmbedLayerNormalization", "DequantizeLinear 2 8 D > a;DequantizeLinear 3 9 E > b;DequantizeLinear 4 A F > c;DequantizeLinear 5 B G > d;"
+                                 "DequantizeLinear 6 C H > e;&EmbedLayerNormalization 0 1 a b c d e 7 > 0 1"},
     {"QGemm", "!QuantizedMatMul 0 1 2 3 4 5 7 8 6 > 0"},
     {"QLinearAdd", "!QuantizedAdd 0 1 2 3 4 5 6 7 > 0"},
     {"QLinearAveragePool", "DequantizeLinear 0 1 2 > a;AveragePool:19 a > b;QuantizeLinear b 3 4 > 0"},
     {"QLinearConcat", "*"},
+    {"QLinearConv", "QLinearConv 0 1 2 3 4 5 6 7 8 > 0"},
     {"QLinearGlobalAveragePool", "DequantizeLinear 0 1 2 > a;GlobalAveragePool a > b;QuantizeLinear b 3 4 > 0"},
     {"QLinearLeakyRelu", "DequantizeLinear 0 1 2 > a;LeakyRelu a > b;QuantizeLinear b 3 4 > 0"},
     {"QLinearMul", "!QuantizedMul 0 1 2 3 4 5 6 7 > 0"},
@@ -46,6 +56,7 @@ static const struct expansion {
     {"TransposeMatMul", "!FusedMatMul 0 1 > 0"},
     {"FusedMatMul", "!FusedMatMul 0 1 > 0"},
     {"Trilu", "Trilu 0 1 > 0"},
+    {"Unique", "Unique 0 @sorted=0 > 0 _ 1 2"},
 };
 
 enum { OPSET = 24, MAX_PORTS = 16, MAX_ADDED = 4 };
@@ -55,6 +66,7 @@ typedef struct expander {
   qn_error *err;
   const qn_onnx_node *from;
   int serial;                 /* of the replaced node, for names in between */
+  uint32_t absent;            /* letters that name nothing */
   qn_onnx_node *first, **end; /* what replaces it */
   int count;
 } expander;
@@ -102,7 +114,9 @@ static qn_status emit(expander *e, const char *domain, const char *op, int64_t o
 static qn_status emit_activation(expander *e, const char *in, const char *out) {
   static const char *const NAMES[2] = {"alpha", "beta"}, *const BOUNDS[2] = {"min", "max"}, *const GIVEN[2] = {"activation_alpha", "activation_beta"};
   const qn_attr *kind = attr_of(e->from, "activation"), *list = attr_of(e->from, "activation_params");
-  const char *op = kind && kind->type == QN_ATTR_STRING && kind->s.length ? kind->s.data : "Identity";
+  const qn_attr *metric = attr_of(e->from, "metric"); /* without a root, CDist is the sum of squares */
+  const bool root = !strcmp(e->from->op_type, "CDist") && metric && metric->s.data[0] == 'e';
+  const char *op = kind && kind->type == QN_ATTR_STRING && kind->s.length ? kind->s.data : root ? "Sqrt" : "Identity";
   const bool clip = !strcmp(op, "Clip");
   qn_attr added[2] = {0};
   int n = 0;
@@ -122,11 +136,15 @@ static qn_status emit_activation(expander *e, const char *in, const char *out) {
 
 static const char *word_end(const char *p) { return p + strcspn(p, " ;"); }
 
-/* 0,3,1,2 of one digit each. */
+/* 0,3,-1,2 of one digit each. */
 static qn_status read_list(const expander *e, const char *p, const char *end, qn_attr *a) {
   int64_t *list = qn_pool_alloc(&e->model->pool, (size_t)(end - p) * sizeof *list);
   if (!list) return no_memory(e);
-  for (; p < end; p += 2) list[a->count++] = *p - '0';
+  for (; p < end; p += 2) {
+    const bool negative = *p == '-';
+    p += negative;
+    list[a->count++] = negative ? '0' - *p : *p - '0';
+  }
   a->ints = list;
   a->type = QN_ATTR_INTS;
   return QN_OK;
@@ -152,8 +170,9 @@ static qn_status read_attr(const expander *e, const char *p, const char *end, qn
 }
 
 static qn_status port_of(const expander *e, char c, bool output, const char **name) {
-  const int i = c - '0', n = output ? e->from->n_out : e->from->n_in;
-  *name = c == '_' || (c <= '9' && i >= n) ? "" : c <= '9' ? (output ? e->from->out : e->from->in)[i] : name_between(e, c);
+  const int i = c <= '9' ? c - '0' : c - 'A' + 10, n = output ? e->from->n_out : e->from->n_in;
+  if (c >= 'a') *name = e->absent >> (c - 'a') & 1 ? "" : name_between(e, c);
+  else *name = i >= n ? "" : (output ? e->from->out : e->from->in)[i]; /* _ is far beyond all */
   return *name ? QN_OK : no_memory(e);
 }
 
@@ -162,13 +181,15 @@ static qn_status emit_template(expander *e, const char *p) {
     const char *op = p, *end = word_end(p), *in[MAX_PORTS], *out[MAX_PORTS], *colon = memchr(p, ':', (size_t)(end - p));
     int n_in = 0, n_out = 0, n_added = 0;
     int64_t opset = 0;
-    bool outputs = false, made = *op == '!';
+    const char *domain = *op == '!' ? "quern" : *op == '&' ? "com.microsoft" : "";
+    bool outputs = false;
     qn_attr added[MAX_ADDED];
     for (const char *c = colon; c && c + 1 < end; c++) opset = opset * 10 + (c[1] - '0');
-    op = qn_pool_text(&e->model->pool, p + made, (size_t)((colon ? colon : end) - p - made));
+    op = qn_pool_text(&e->model->pool, p + (*domain != 0), (size_t)((colon ? colon : end) - p - (*domain != 0)));
     if (!op) return no_memory(e);
+    const char *word = p;
     for (p = end; *p == ' ';) {
-      const char *word = p + 1;
+      word = p + 1;
       p = word_end(word);
       if (*word == '>') outputs = true;
       else if (*word == '@') QN_TRY(read_attr(e, word + 1, p, &added[n_added++]));
@@ -182,13 +203,17 @@ static qn_status emit_template(expander *e, const char *p) {
       QN_TRY(emit_activation(e, in[0], out[0]));
       continue;
     }
+    if (!strcmp(op, "DequantizeLinear") && !*in[0]) {
+      e->absent |= 1u << (*word - 'a');
+      continue;
+    }
     if (strstr(op, "Add") && n_in == 2 && (!*in[0] || !*in[1])) {
       op = "Identity";
-      made = false;
+      domain = "";
       in[0] = *in[0] ? in[0] : in[1];
       n_in = 1;
     }
-    QN_TRY(emit(e, made ? "quern" : "", op, opset ? opset : made ? 1 : OPSET, n_in, in, n_out, out, n_added, added));
+    QN_TRY(emit(e, domain, op, opset ? opset : *domain ? 1 : OPSET, n_in, in, n_out, out, n_added, added));
   }
   return QN_OK;
 }
@@ -207,18 +232,53 @@ static qn_status emit_concat(expander *e) {
   return emit(e, "", "QuantizeLinear", OPSET, 3, last, 1, e->from->out, 0, NULL);
 }
 
-/* What the templates do not say. The node then stays, and is named among the unsupported ones. */
-static bool expressible(const qn_onnx_node *n) {
-  static const char *const ZERO[] = {"transA", "channels_last"};
-  if (!strncmp(n->op_type, "QGemm", 5) || !strncmp(n->op_type, "QLinear", 7))
-    for (int i = 0; i < 2; i++) {
-      const qn_attr *a = attr_of(n, ZERO[i]);
-      if (a && a->i) return false;
-    }
-  const qn_attr *alpha = attr_of(n, "alpha");
-  if (!strcmp(n->op_type, "QGemm") && alpha && alpha->f != 1.0f) return false;
-  if (!strcmp(n->op_type, "QLinearConcat") && (n->n_in < 5 || n->n_in % 3 != 2)) return false;
-  return n->n_out >= 1;
+static qn_status emit_nodes(expander *e, const char *nodes) {
+  if (*nodes == '*') return emit_concat(e);
+  if (*nodes != '=') return emit_template(e, nodes);
+  return emit(e, "", nodes + 1, OPSET, e->from->n_in, e->from->in, e->from->n_out, e->from->out, 0, NULL);
+}
+
+/* The input comes from a Transpose; so do the residual (input 3) and the result of channels-last nodes. */
+static qn_status emit_turned(expander *e, const char *nodes, bool channels_last) {
+  static const int64_t FIRST[4] = {0, 3, 1, 2}, LAST[4] = {0, 2, 3, 1};
+  const qn_attr first = {.name = "perm", .type = QN_ATTR_INTS, .count = 4, .ints = FIRST}, last = {.name = "perm", .type = QN_ATTR_INTS, .count = 4, .ints = LAST};
+  const qn_onnx_node *from = e->from;
+  const bool residual = channels_last && from->op_type[0] != 'Q';
+  const char *in[MAX_PORTS], *inner_out = name_between(e, 1);
+  qn_onnx_node inner = *from;
+  inner.in = in;
+  for (int i = 0; i < from->n_in; i++) {
+    in[i] = from->in[i];
+    if ((i && (i != 3 || !residual)) || !*in[i]) continue;
+    in[i] = name_between(e, 2 + i);
+    QN_TRY(emit(e, "", "Transpose", OPSET, 1, &from->in[i], 1, &in[i], channels_last, &first));
+  }
+  if (channels_last) inner.out = &inner_out;
+  e->from = &inner;
+  const qn_status status = emit_nodes(e, nodes);
+  e->from = from;
+  return status != QN_OK || !channels_last ? status : emit(e, "", "Transpose", OPSET, 1, (const char *const *)&inner_out, 1, from->out, 1, &last);
+}
+
+static bool is_set(const qn_onnx_node *n, const char *name) {
+  const qn_attr *a = attr_of(n, name);
+  return a && a->type == QN_ATTR_INT && a->i;
+}
+
+/* What a node becomes; NULL: it stays. A channels-last node without a template is the standard operator `=name`. */
+static const char *template_of(qn_onnx_model *m, const qn_onnx_node *n, bool inside, bool channels_last) {
+  const bool plain = inside || !strncmp(n->op_type, "Nhwc", 4);
+  const char *name = n->op_type + (plain && !inside ? 4 : 0);
+  const qn_attr *metric = attr_of(n, "metric");
+  if (n->n_out < 1 || n->n_in < 1 || (channels_last && n->n_in > MAX_PORTS)) return NULL;
+  if (!strcmp(name, "QLinearConcat") && (n->n_in < 5 || n->n_in % 3 != 2)) return NULL;
+  if (!strcmp(name, "CDist") && metric && (metric->type != QN_ATTR_STRING || (strcmp(metric->s.data, "euclidean") && strcmp(metric->s.data, "sqeuclidean")))) return NULL;
+  if (plain && !strcmp(name, "Conv")) name = "FusedConv";
+  for (size_t i = 0; i < sizeof EXPANSIONS / sizeof *EXPANSIONS; i++)
+    if (!strcmp(EXPANSIONS[i].name, name)) return EXPANSIONS[i].nodes;
+  qn_error text;
+  qn_fail(&text, QN_OK, "=%s", name);
+  return plain ? qn_pool_text(&m->pool, text.text, strlen(text.text)) : NULL;
 }
 
 static qn_status expand_graph(qn_onnx_model *m, qn_graph *g, int *serial, qn_error *err) {
@@ -226,18 +286,16 @@ static qn_status expand_graph(qn_onnx_model *m, qn_graph *g, int *serial, qn_err
     qn_onnx_node *n = *at;
     for (int a = 0; a < n->n_attrs; a++)
       if (n->attrs[a].graph) QN_TRY(expand_graph(m, n->attrs[a].graph, serial, err));
-    const bool nhwc = !strcmp(n->domain, "com.ms.internal.nhwc");
-    if ((strcmp(n->domain, "com.microsoft") && !nhwc) || !expressible(n)) continue;
-    for (size_t i = 0; i < sizeof EXPANSIONS / sizeof *EXPANSIONS; i++) {
-      if ((EXPANSIONS[i].name[0] == '^') != nhwc || strcmp(EXPANSIONS[i].name + nhwc, n->op_type)) continue;
-      expander e = {.model = m, .err = err, .from = n, .serial = (*serial)++, .end = &e.first};
-      QN_TRY(EXPANSIONS[i].nodes[0] == '*' ? emit_concat(&e) : emit_template(&e, EXPANSIONS[i].nodes));
-      *e.end = n->next;
-      *at = e.first;
-      g->n_nodes += e.count - 1;
-      while ((*at)->next != n->next) at = &(*at)->next;
-      break;
-    }
+    const bool inside = !strcmp(n->domain, "com.ms.internal.nhwc"), channels_last = inside || !strncmp(n->op_type, "Nhwc", 4) || is_set(n, "channels_last");
+    const char *nodes = inside || !strcmp(n->domain, "com.microsoft") ? template_of(m, n, inside, channels_last) : NULL;
+    if (!nodes) continue;
+    expander e = {.model = m, .err = err, .from = n, .serial = (*serial)++, .end = &e.first};
+    const bool turned = channels_last || (!strcmp(n->op_type, "QGemm") && is_set(n, "transA"));
+    QN_TRY(turned ? emit_turned(&e, nodes, channels_last) : emit_nodes(&e, nodes));
+    *e.end = n->next;
+    *at = e.first;
+    g->n_nodes += e.count - 1;
+    while ((*at)->next != n->next) at = &(*at)->next;
   }
   return QN_OK;
 }

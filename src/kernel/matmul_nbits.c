@@ -26,6 +26,9 @@ static float zero_of(const qn_nbits *w, int64_t n, int64_t block) {
 /* Block b of column n: y[i · step] for the elements that it has. */
 static void unpack_block(const qn_nbits *w, int64_t n, int64_t b, float *y, int64_t step) {
   const int64_t first = b * w->block, count = w->k - first < w->block ? w->k - first : w->block;
+  for (int64_t i = 0, at = n * w->k + first; w->levels && i < count; i++, at++, y += step)
+    *y = w->levels[at & 1 ? w->weights[at / 2] & 15 : w->weights[at / 2] >> 4] * float_at(w->scales, w->scale_dtype, at / w->block);
+  if (w->levels) return;
   const uint8_t *from = w->weights + (n * w->blocks + b) * (w->block * w->bits / 8);
   float scale = float_at(w->scales, w->scale_dtype, n * w->blocks + b), zero = zero_of(w, n, b);
   int64_t i = 0;
@@ -50,7 +53,7 @@ void qn_nbits_column(const qn_nbits *w, int64_t n, float *y, int64_t step) {
 
 /* Eight bytes hold the weights of `8 / bits` vectors of eight: first all that lie in the low bits, then the next ones. Rows of A
  * are stored in that order, so that unpacking needs no shuffles. */
-static bool in_eights(const qn_nbits *w) { return !w->group && w->block * w->bits % 64 == 0; }
+static bool in_eights(const qn_nbits *w) { return !w->group && !w->levels && w->block * w->bits % 64 == 0; }
 
 static void arrange(const qn_nbits *w, const float *a, float *out) {
   int64_t parts = 8 / w->bits, padded = w->blocks * w->block;

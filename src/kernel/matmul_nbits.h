@@ -12,6 +12,7 @@ typedef struct qn_nbits {
   qn_dtype scale_dtype;
   const void *zeros;           /* [n, blocks] of zero_dtype, a float; or uint8: [n, ⌈blocks · bits / 8⌉] packed as the weights; NULL: 2^(bits - 1) */
   qn_dtype zero_dtype;
+  const float *levels;         /* [16] or NULL: what the 4 bits stand for, in the layout of MatMulBnb4: [n, k] without gaps, high bits first, and blocks that go on in the next column */
   const int32_t *group;        /* [k] the block whose scale and zero point count, below `blocks`; NULL: k / block */
 } qn_nbits;
 

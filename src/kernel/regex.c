@@ -392,8 +392,9 @@ qn_status qn_regex_compile(const char *pattern, size_t length, qn_regex *r, qn_e
 
 typedef struct matcher {
   const qn_regex_step *code;
-  uint32_t *now, *next, *stack, *seen; /* [count] each; seen: the position at which a state was last entered */
-  size_t n_next;
+  uint32_t *now, *next;                /* [2 · count]: states, and where in the text each began, the earliest first */
+  uint32_t *stack, *seen;              /* [count]; seen: the position at which a state was last entered */
+  size_t count, n_next;
   uint32_t before, after;              /* characters around the position, QN_UTF8_BAD outside the text */
   bool begin, end;
 } matcher;
@@ -411,7 +412,7 @@ static bool holds(const matcher *m, uint32_t what) {
 }
 
 /* Enters a state and all that follow from it without a character. */
-static void enter(matcher *m, uint32_t state, uint32_t position) {
+static void enter(matcher *m, uint32_t state, uint32_t position, uint32_t began) {
   size_t depth = 0;
   if (m->seen[state] == position) return;
   m->seen[state] = position;
@@ -422,7 +423,10 @@ static void enter(matcher *m, uint32_t state, uint32_t position) {
     uint32_t to[2] = {at + s->a, at + s->b};
     int n = s->op == SPLIT ? 2 : s->op == JUMP;
     if (s->op == ASSERT && holds(m, s->a)) to[0] = at + 1, n = 1;
-    if (s->op < SPLIT || s->op == MATCH) m->next[m->n_next++] = at;
+    if (s->op < SPLIT || s->op == MATCH) {
+      m->next[m->count + m->n_next] = began;
+      m->next[m->n_next++] = at;
+    }
     for (int i = 0; i < n; i++) {
       if (m->seen[to[i]] == position) continue;
       m->seen[to[i]] = position;
@@ -450,23 +454,34 @@ static bool accepts(const qn_regex_step *s, uint32_t c) {
   }
 }
 
-bool qn_regex_full_match(const qn_regex *r, const char *text, size_t length, uint32_t *room) {
-  matcher m = {.code = r->code, .now = room, .next = room + r->count, .stack = room + 2 * r->count, .seen = room + 3 * r->count, .before = QN_UTF8_BAD,
-               .begin = true};
-  const char *p = text, *end = text + length;
+/* Anchored: only what begins at text[*from]. */
+static bool search(const qn_regex *r, const char *text, size_t length, bool anchored, size_t *from, size_t *to, uint32_t *room) {
+  const char *const start = text + *from, *const end = text + length, *at = start, *p = at;
+  matcher m = {.code = r->code, .count = r->count, .now = room, .next = room + 2 * r->count, .stack = room + 4 * r->count, .seen = room + 5 * r->count,
+               .before = *from ? (uint8_t)at[-1] : QN_UTF8_BAD, .begin = *from == 0};
+  bool found = false;
   uint32_t position = 1;
+  if (length >= UINT32_MAX) return false;
   memset(m.seen, 0, r->count * sizeof *m.seen);
   m.end = p == end;
   m.after = m.end ? QN_UTF8_BAD : qn_utf8_next(&p, end);
-  enter(&m, 0, position);
-  while (!m.end) {
+  for (;;) {
+    if (!found && (!anchored || at == start)) enter(&m, 0, position, (uint32_t)(at - text));
+    for (size_t i = 0; i < m.n_next; i++) {
+      if (m.code[m.next[i]].op != MATCH) continue;
+      found = true;
+      *from = m.next[m.count + i];
+      *to = (size_t)(at - text);
+    }
+    while (found && m.n_next && m.next[m.count + m.n_next - 1] > *from) m.n_next--;
+    if (m.end || (!m.n_next && (found || anchored))) return found;
     const uint32_t c = m.after;
     uint32_t *swap = m.now;
-    const size_t n = m.n_next;
+    const size_t n = c == QN_UTF8_BAD ? 0 : m.n_next; /* nothing matches a byte that is not UTF-8 */
     m.now = m.next, m.next = swap, m.n_next = 0;
-    if (!n || c == QN_UTF8_BAD) return false; /* nothing matches a byte that is not UTF-8 */
     m.begin = false;
     m.before = c;
+    at = p;
     m.end = p == end;
     m.after = m.end ? QN_UTF8_BAD : qn_utf8_next(&p, end);
     if (++position == 0) { /* once in 2^32 characters */
@@ -475,10 +490,16 @@ bool qn_regex_full_match(const qn_regex *r, const char *text, size_t length, uin
     }
     for (size_t i = 0; i < n; i++) {
       const qn_regex_step *s = m.code + m.now[i];
-      if (s->op != MATCH && accepts(s, c)) enter(&m, m.now[i] + 1 + (s->op == CLASS ? s->a : 0), position);
+      if (s->op != MATCH && accepts(s, c)) enter(&m, m.now[i] + 1 + (s->op == CLASS ? s->a : 0), position, m.now[m.count + i]);
     }
   }
-  for (size_t i = 0; i < m.n_next; i++)
-    if (m.code[m.next[i]].op == MATCH) return true;
-  return false;
+}
+
+bool qn_regex_find(const qn_regex *r, const char *text, size_t length, size_t *from, size_t *to, uint32_t *room) {
+  return search(r, text, length, false, from, to, room);
+}
+
+bool qn_regex_full_match(const qn_regex *r, const char *text, size_t length, uint32_t *room) {
+  size_t from = 0, to = 0;
+  return search(r, text, length, true, &from, &to, room) && to == length;
 }

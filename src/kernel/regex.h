@@ -22,7 +22,9 @@ typedef struct qn_regex {
 /* Fails with a sentence on a pattern that is malformed, too large, or uses Unicode classes (\p), which are not supported. */
 qn_status qn_regex_compile(const char *pattern, size_t length, qn_regex *r, qn_error *err);
 /* 32-bit words of `room` that a match wants. */
-static inline size_t qn_regex_room(const qn_regex *r) { return 4 * r->count; }
+static inline size_t qn_regex_room(const qn_regex *r) { return 6 * r->count; }
 bool qn_regex_full_match(const qn_regex *r, const char *text, size_t length, uint32_t *room);
+/* The longest of the leftmost matches that begin at text[*from] or behind it: text[*from .. *to). */
+bool qn_regex_find(const qn_regex *r, const char *text, size_t length, size_t *from, size_t *to, uint32_t *room);
 
 #endif

@@ -7,11 +7,12 @@
 
 #define TYPES (QN_HALVES | QN_TYPE_BIT(QN_FLOAT))
 
-enum { QUERY, KEY, VALUE, PAST_KEY, PAST_VALUE, LENGTHS, TOTAL, COSINES, SINES, POSITIONS, BIAS, SINK, K_SCALE, V_SCALE, Q_NORM, K_NORM };
+enum { QUERY, KEY, VALUE, PAST_KEY, PAST_VALUE, LENGTHS, TOTAL, COSINES, SINES, POSITIONS, BIAS, SINK, K_SCALE, V_SCALE, Q_NORM, K_NORM, QUERY_LENGTHS };
 
 typedef struct group_plan {
   qn_attention a;
   int64_t total, past_rows /* of the past buffer */, cache_rows /* of present */, half;
+  int64_t bits;          /* of the cache's integers; 0: floats */
   qn_heads q_in, k_in, v_in;
   bool moves_q, moves_k; /* rotated or normalized, so copied */
 } group_plan;
@@ -27,8 +28,8 @@ static qn_status lay_out(const qn_step *s, const group_plan *p, qn_room *r, room
   size_t size = qn_dtype_size(a->q.dtype), rows = (size_t)(a->batch * a->rows), cache = (size_t)(a->batch * a->kv_heads * p->cache_rows);
   m->q = qn_room_take(r, p->moves_q ? rows * (size_t)(a->heads * a->width) : 0, size);
   m->k_new = qn_room_take(r, p->moves_k ? rows * (size_t)(a->kv_heads * a->width) : 0, size);
-  m->k = qn_out(s, 1) ? qn_out(s, 1)->data : qn_room_take(r, cache * (size_t)a->width, size);
-  m->v = qn_out(s, 2) ? qn_out(s, 2)->data : qn_room_take(r, cache * (size_t)a->v_width, size);
+  m->k = qn_out(s, 1) && !p->bits ? qn_out(s, 1)->data : qn_room_take(r, cache * (size_t)a->width, size);
+  m->v = qn_out(s, 2) && !p->bits ? qn_out(s, 2)->data : qn_room_take(r, cache * (size_t)a->v_width, size);
   m->line = qn_room_take(r, (size_t)p->half * 4, sizeof(float));
   m->norm = qn_room_take(r, qn_in(s, Q_NORM) ? (size_t)a->width * 2 : 0, sizeof(float));
   m->position = qn_room_take(r, (size_t)a->batch, sizeof(int64_t));
@@ -76,13 +77,32 @@ static qn_status plan_cache(qn_step *s, group_plan *p) {
   if (!past != !qn_in(s, PAST_VALUE)) return qn_step_fail(s, QN_ERR_ARGUMENT, "past_key and past_value must be given together");
   if (past) {
     p->past_rows = past->rank == 4 ? past->dims[2] : 0;
-    const int64_t dims[4] = {a->batch, a->kv_heads, p->past_rows, a->width};
+    const int64_t dims[4] = {a->batch, a->kv_heads, p->past_rows, p->bits == 4 ? (a->width + 1) / 2 : a->width};
     QN_TRY(qn_expect_shape(s, PAST_KEY, 4, dims));
     QN_TRY(qn_expect_shape(s, PAST_VALUE, 4, dims));
   }
   p->cache_rows = p->past_rows > p->total ? p->past_rows : p->total;
   a->keys = p->total;
   return qn_check_heads(s, a->heads, p->cache_rows, a->width);
+}
+
+/* Integers of 8 bits, or two of 4 bits in a byte, the even one low and 8 more than it stands for; one scale, or one for each
+ * element of a head. */
+static qn_status plan_quantized(qn_step *s, group_plan *p) {
+  const qn_attention *a = &p->a;
+  const qn_tensor *past = qn_in(s, PAST_KEY);
+  p->bits = qn_in(s, K_SCALE) ? qn_attr_int(s, "kv_cache_bit_width", 8) : 0;
+  if (!p->bits) return QN_OK;
+  if (!past || !qn_in(s, V_SCALE)) return qn_step_fail(s, QN_ERR_ARGUMENT, "a quantized cache wants past_key, past_value, k_scale and v_scale");
+  const qn_dtype type = p->bits == 4 ? QN_UINT8 : QN_INT8;
+  if ((p->bits != 4 && p->bits != 8) || past->dtype != type || qn_in(s, PAST_VALUE)->dtype != type)
+    return qn_step_fail(s, QN_ERR_UNSUPPORTED, "a cache of %s with %lld bits; int8 with 8 and uint8 with 4 are supported", qn_dtype_name(past->dtype), (long long)p->bits);
+  for (int i = K_SCALE; i <= V_SCALE; i++) {
+    QN_TRY(qn_check_type(s, i, QN_TYPE_BIT(QN_FLOAT)));
+    if (qn_in(s, i)->count != 1 && qn_in(s, i)->count != a->kv_heads * a->width)
+      return qn_step_fail(s, QN_ERR_SHAPE, "%c_scale has %lld elements; 1 or %lld are expected", i == K_SCALE ? 'k' : 'v', (long long)qn_in(s, i)->count, (long long)(a->kv_heads * a->width));
+  }
+  return QN_OK;
 }
 
 static qn_status plan_rotation(qn_step *s, group_plan *p) {
@@ -111,13 +131,14 @@ static qn_status plan(qn_step *s) {
   qn_attention *a = &p->a;
   QN_TRY(qn_check_type(s, QUERY, TYPES));
   const qn_dtype type = qn_in(s, QUERY)->dtype;
-  static const uint8_t SAME[] = {KEY, VALUE, PAST_KEY, PAST_VALUE, COSINES, SINES, SINK, Q_NORM, K_NORM};
-  for (size_t i = 0; i < sizeof SAME; i++)
+  static const uint8_t SAME[] = {KEY, VALUE, COSINES, SINES, SINK, Q_NORM, K_NORM, PAST_KEY, PAST_VALUE};
+  for (size_t i = 0; i < sizeof SAME - (qn_in(s, K_SCALE) ? 2 : 0); i++)
     if (qn_in(s, SAME[i])) QN_TRY(qn_check_type(s, SAME[i], QN_TYPE_BIT(type)));
-  if (qn_in(s, K_SCALE) || qn_in(s, V_SCALE) || qn_attr_int(s, "sliding_window_cache", 0))
-    return qn_step_fail(s, QN_ERR_UNSUPPORTED, "a quantized cache and sliding_window_cache are not supported");
+  if (qn_attr_int(s, "sliding_window_cache", 0) || qn_in(s, QUERY_LENGTHS))
+    return qn_step_fail(s, QN_ERR_UNSUPPORTED, "sliding_window_cache and query_seqlens are not supported");
   if (!qn_out(s, 0)) return qn_step_fail(s, QN_ERR_ARGUMENT, "output 0 is missing");
   QN_TRY(plan_inputs(s, p));
+  QN_TRY(plan_quantized(s, p));
   QN_TRY(plan_cache(s, p));
   QN_TRY(plan_rotation(s, p));
   a->scale = qn_attr_float(s, "scale", 0.0f);
@@ -149,7 +170,8 @@ static qn_status plan(qn_step *s) {
   a->scores_kind = scores == 1 ? QN_SCORES_BIASED : QN_SCORES_PROBABILITIES;
   a->scores_dtype = type;
   QN_TRY(qn_out_shape(s, 0, type, 3, (int64_t[]){a->batch, a->rows, a->heads * a->width}));
-  for (int i = 1; i < 3; i++) QN_TRY(qn_out_shape(s, i, type, 4, (int64_t[]){a->batch, a->kv_heads, p->cache_rows, a->width}));
+  const qn_dtype cache = p->bits ? qn_in(s, PAST_KEY)->dtype : type;
+  for (int i = 1; i < 3; i++) QN_TRY(qn_out_shape(s, i, cache, 4, (int64_t[]){a->batch, a->kv_heads, p->cache_rows, p->bits == 4 ? (a->width + 1) / 2 : a->width}));
   if (scores) QN_TRY(qn_out_shape(s, 3, type, 4, (int64_t[]){a->batch, a->heads, a->rows, a->keys}));
   else if (qn_out(s, 3)) return qn_step_fail(s, QN_ERR_ARGUMENT, "output 3 wants qk_output");
   qn_room r = {0};
@@ -191,6 +213,35 @@ static qn_status read_lengths(qn_step *s, const group_plan *p, const rooms *m) {
   return QN_OK;
 }
 
+/* Rows [first, last) of head h (of all heads of the batch) in the floats at t: read from `past`, or else brought to what integers can
+ * hold, and both stored to `present` (where it is wanted). */
+static void quantized_rows(const group_plan *p, const qn_tensor *scale, int64_t h, int64_t first, int64_t last, const uint8_t *past, uint8_t *present, const qn_heads *t) {
+  const qn_attention *a = &p->a;
+  const bool halves = p->bits == 4;
+  const int64_t bytes = halves ? (a->width + 1) / 2 : a->width;
+  const float low = halves ? -8 : -128;
+  for (int64_t i = first * a->width; i < last * a->width; i++) {
+    const int64_t row = i / a->width, column = i % a->width, byte = halves ? column / 2 : column;
+    const size_t element = (size_t)(h * p->cache_rows * a->width + i);
+    const int shift = halves ? (int)(column % 2) * 4 : 0;
+    const float step = ((const float *)scale->data)[scale->count == 1 ? 0 : h % a->kv_heads * a->width + column];
+    float x = 0;
+    if (past) {
+      const uint8_t held = past[(h * p->past_rows + row) * bytes + byte];
+      x = halves ? (float)((held >> shift & 15) - 8) : (float)(int8_t)held;
+    } else {
+      qn_load(QN_IN_F32, t->dtype, t->data, element, 1, &x);
+      x = rintf(x / step);
+      x = x > low ? x : low; /* NaN too */
+      x = x < -1 - low ? x : -1 - low;
+    }
+    uint8_t *to = present ? present + (h * p->cache_rows + row) * bytes + byte : NULL;
+    if (to) *to = halves ? (uint8_t)((shift ? *to & 15 : 0x80) | ((int)x + 8) << shift) : (uint8_t)(int8_t)x;
+    x *= step;
+    qn_store(QN_IN_F32, t->dtype, (void *)t->data, element, 1, &x, (qn_cast_mode){0});
+  }
+}
+
 static qn_status run(qn_step *s) {
   const group_plan *p = s->state;
   qn_attention a = p->a;
@@ -226,7 +277,21 @@ static qn_status run(qn_step *s) {
   for (int64_t b = 0; b < a.batch; b++) { /* each element of the batch has its own length */
     const qn_heads from[4] = {qn_heads_skip(k_past, b * past.batch), qn_heads_skip(v_past, b * past.batch), qn_heads_skip(k_in, b * k_in.batch), qn_heads_skip(v_in, b * v_in.batch)};
     const qn_heads to[2] = {qn_heads_skip(a.k, b * a.k.batch), qn_heads_skip(a.v, b * a.v.batch)};
-    for (int i = 0; i < 2; i++) qn_append_heads(1, a.kv_heads, a.width, &from[i], m.position[b], &from[2 + i], a.rows, NULL, &to[i]);
+    for (int i = 0; i < 2; i++) {
+      if (!p->bits) {
+        qn_append_heads(1, a.kv_heads, a.width, &from[i], m.position[b], &from[2 + i], a.rows, NULL, &to[i]);
+        continue;
+      }
+      const qn_heads rest = qn_heads_skip(to[i], m.position[b] * to[i].row), *all = i ? &a.v : &a.k;
+      const qn_tensor *present = qn_out(s, 1 + i), *scale = qn_in(s, K_SCALE + i);
+      uint8_t *to_present = present ? present->data : NULL;
+      if (present) memset(to_present + (size_t)b * qn_tensor_bytes(present) / (size_t)a.batch, 0, qn_tensor_bytes(present) / (size_t)a.batch);
+      qn_heads_copy(1, a.kv_heads, a.rows, a.width, &from[2 + i], NULL, &rest);
+      for (int64_t h = b * a.kv_heads; h < (b + 1) * a.kv_heads; h++) {
+        quantized_rows(p, scale, h, 0, m.position[b], qn_in(s, PAST_KEY + i)->data, to_present, all);
+        quantized_rows(p, scale, h, m.position[b], m.position[b] + a.rows, NULL, to_present, all);
+      }
+    }
   }
   a.position = m.position;
   a.used = m.used;
@@ -238,5 +303,5 @@ static qn_status run(qn_step *s) {
   return QN_OK;
 }
 
-const qn_op qn_op_group_query_attention = {.domain = "com.microsoft", .name = "GroupQueryAttention", .since = 1, .min_in = 7, .max_in = 16, .min_out = 1, .max_out = 4,
+const qn_op qn_op_group_query_attention = {.domain = "com.microsoft", .name = "GroupQueryAttention", .since = 1, .min_in = 7, .max_in = 17, .min_out = 1, .max_out = 4,
                                            .plan = plan, .run = run};

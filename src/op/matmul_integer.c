@@ -20,7 +20,8 @@ typedef struct plan_state {
   int64_t dims[QN_MAX_RANK], a[QN_MAX_RANK], b[QN_MAX_RANK]; /* matrices to skip per step */
   size_t each;
   int at[5]; /* input numbers: a, a zero, b, b zero, b scale */
-  bool linear, turned;
+  int64_t bias_row, bias_column; /* steps of a bias that is not [n] */
+  bool linear, turned, by_row /* the sums are scaled after the product */, wide_bias;
 } plan_state;
 
 static bool is_linear(const qn_step *s) { return s->op->name[0] == 'Q'; }
@@ -76,11 +77,21 @@ static void lay_out(const qn_step *s, const plan_state *p, qn_room *r, rooms *m)
   m->zero = qn_room_take(r, (size_t)p->n, sizeof(int32_t));
   m->scale = qn_room_take(r, (size_t)p->n, sizeof(float));
   m->bias = qn_room_take(r, (size_t)p->n, sizeof(float));
-  m->sums = p->linear && !one(qn_in(s, 1)) ? qn_room_take(r, QN_GEMM_I8_ROWS, (size_t)p->n * sizeof(int32_t)) : NULL;
+  m->sums = p->by_row ? qn_room_take(r, QN_GEMM_I8_ROWS, (size_t)p->n * sizeof(int32_t)) : NULL;
   m->packed = s->kept ? NULL : qn_room_take(r, p->each, 1);
 }
 
 static const qn_tensor *input(const qn_step *s, const plan_state *p, int i) { return p->at[i] < 0 ? NULL : qn_in(s, p->at[i]); }
+
+/* QGemm's C, which broadcasts to [m, n]. */
+static bool is_wide_bias(const qn_step *s, plan_state *p) {
+  const qn_tensor *t = qn_in(s, 8);
+  if (!t || !s->op->domain[0] || t->dtype != QN_INT32 || p->rank || t->rank > 2) return false;
+  const int64_t rows = t->rank == 2 ? t->dims[0] : 1, columns = t->rank ? t->dims[t->rank - 1] : 1;
+  p->bias_row = rows > 1 ? columns : 0;
+  p->bias_column = columns > 1;
+  return (rows == 1 || rows == p->m) && (columns == 1 || columns == p->n) && (rows != 1 || columns != p->n);
+}
 
 static qn_status plan(qn_step *s) {
   QN_TRY(qn_state(s, sizeof(plan_state)));
@@ -119,7 +130,9 @@ static qn_status plan(qn_step *s) {
   }
   qn_dtype type = QN_INT32;
   if (p->linear) {
-    QN_TRY(qn_quantized_check(s, QN_HALVES | QN_TYPE_BIT(QN_FLOAT), p->n, &type));
+    p->wide_bias = is_wide_bias(s, p);
+    QN_TRY(qn_quantized_check(s, QN_HALVES | QN_TYPE_BIT(QN_FLOAT), p->wide_bias ? qn_in(s, 8)->count : p->n, &type));
+    p->by_row = p->wide_bias || !one(qn_in(s, 1));
     QN_TRY(check_params(s, qn_in(s, 1), p->m, a_step, "a_scale"));
     QN_TRY(check_params(s, qn_in(s, 4), p->n, b_step, "b_scale"));
     if (!one(qn_in(s, 1)) && s->op->domain[0]) return qn_step_fail(s, QN_ERR_SHAPE, "a_scale must be a scalar");
@@ -159,16 +172,18 @@ static void widen(const plan_state *p, const qn_tensor *a, const qn_tensor *zero
   }
 }
 
-/* QLinearMatMul with a scale for each row of A. */
-static void scale_rows(const qn_step *s, const plan_state *p, int64_t matrix, int64_t first, int64_t rows, const qn_i8_out *out, const int32_t *sums, uint8_t *y) {
-  const qn_tensor *a_scale = qn_in(s, 1);
-  for (int64_t i = 0; i < rows; i++) {
-    const float scale = qn_scale_at(a_scale, first_param(a_scale, p->m, matrix) + first + i);
-    for (int64_t n = 0; n < p->n; n++, sums++, y++) {
-      float v = (float)*sums * (scale * out->scale[n]);
+/* QLinearMatMul with a scale for each row of A, or QGemm with a bias for each. */
+static void scale_rows(const qn_step *s, const plan_state *p, int64_t matrix, int64_t first, int64_t rows, const qn_i8_out *out, const int32_t *sums, void *y) {
+  const qn_tensor *a_scale = qn_in(s, 1), *bias = qn_in(s, 8);
+  for (int64_t i = 0, at = 0; i < rows; i++) {
+    const float scale = one(a_scale) ? 1.0f : qn_scale_at(a_scale, first_param(a_scale, p->m, matrix) + first + i);
+    for (int64_t n = 0; n < p->n; n++, at++) {
+      const int32_t shift = p->wide_bias ? ((const int32_t *)bias->data)[(first + i) * p->bias_row + n * p->bias_column] : 0;
+      float v = (float)(int32_t)((uint32_t)sums[at] + (uint32_t)shift) * (scale * out->scale[n]);
       v = v > out->min ? v : out->min;
       v = v < out->max ? v : out->max;
-      *y = (uint8_t)((int32_t)rintf(v) + out->zero);
+      if (out->dtype == QN_FLOAT) ((float *)y)[at] = v;
+      else ((uint8_t *)y)[at] = (uint8_t)((int32_t)rintf(v) + out->zero);
     }
   }
 }
@@ -178,7 +193,8 @@ static qn_status run(qn_step *s) {
   const qn_tensor *a = qn_in(s, 0), *y = qn_out(s, 0), *a_zero = input(s, p, 1), *b_zero = input(s, p, 3), *b_scale = input(s, p, 4);
   if (y->count == 0) return QN_OK;
   const kept_matrix *kept = s->kept;
-  const bool b_signed = (kept ? kept->b.dtype : qn_in(s, p->at[2])->dtype) == QN_INT8, by_row = p->linear && !one(qn_in(s, 1));
+  const bool b_signed = (kept ? kept->b.dtype : qn_in(s, p->at[2])->dtype) == QN_INT8, by_row = p->by_row;
+  const float alpha = p->linear && s->op->domain[0] ? qn_attr_float(s, "alpha", 1.0f) : 1.0f; /* of QGemm */
   qn_room r = {.base = s->scratch};
   rooms m = {0};
   lay_out(s, p, &r, &m);
@@ -190,7 +206,7 @@ static qn_status run(qn_step *s) {
     const int32_t *zero = kept && kept->zero_free ? NULL : kept ? kept->zero : NULL;
     if ((!kept || !kept->zero) && qn_packed_zeros(b_zero, b_signed, first_param(b_zero, p->n, at_b), p->n, m.zero)) zero = m.zero;
     qn_i8_out out = {.dtype = QN_INT32};
-    if (p->linear) qn_quantized_out(s, by_row ? 1.0f : qn_scale_at(qn_in(s, 1), 0), b_scale, first_param(b_scale, p->n, at_b), p->n, m.scale, m.bias, &out);
+    if (p->linear) qn_quantized_out(s, one(qn_in(s, 1)) ? alpha * qn_scale_at(qn_in(s, 1), 0) : 1.0f, b_scale, first_param(b_scale, p->n, at_b), p->n, m.scale, m.bias, &out);
     for (int64_t row = 0; row < p->m; row += QN_GEMM_I8_ROWS) {
       const int64_t rows = p->m - row < QN_GEMM_I8_ROWS ? p->m - row : QN_GEMM_I8_ROWS;
       uint8_t *to = (uint8_t *)y->data + (size_t)((i * p->m + row) * p->n) * qn_dtype_size(y->dtype);

@@ -1,4 +1,4 @@
-/* Attention and MultiHeadAttention of com.microsoft. */
+/* Attention and MultiHeadAttention of com.microsoft, and ProjectedAttention: Attention whose input is projected already (QAttention). */
 #include <math.h>
 #include <string.h>
 
@@ -17,14 +17,12 @@ typedef struct attention_plan {
   int64_t past, inputs /* columns of the input */, columns /* of the projection */;
   qn_heads q_in, k_in, v_in;
   int mask, bias, past_at; /* input numbers */
-  bool projects, joins, biased_keys;
+  bool projects, projected /* by the node before */, joins, biased_keys;
 } attention_plan;
-
-static bool is_projecting(const qn_step *s) { return s->op->name[0] == 'A'; }
 
 static qn_status prepare(qn_step *s) {
   const qn_tensor *w = qn_const(s, 1);
-  if (!is_projecting(s) || !w || w->rank != 2 || w->count == 0 || !(TYPES & QN_TYPE_BIT(w->dtype))) return QN_OK;
+  if (!w || w->rank != 2 || w->count == 0 || !(TYPES & QN_TYPE_BIT(w->dtype))) return QN_OK;
   size_t count = qn_gemm_packed_count(w->dims[0], w->dims[1], sizeof(float));
   float *wide = qn_is_half(w->dtype) && count ? qn_alloc((size_t)w->count * sizeof(float)) : NULL;
   qn_status status = qn_keep(s, sizeof(kept_weights));
@@ -61,7 +59,7 @@ static qn_status lay_out(const qn_step *s, const attention_plan *p, qn_room *r, 
     m->input = qn_room_widen(r, qn_in(s, 0));
     m->bias = qn_room_widen(r, qn_in(s, 2));
     m->projected = qn_room_take(r, rows * (size_t)p->columns, sizeof(float));
-    if (!s->kept) {
+    if (!s->kept && !p->projected) {
       size_t pack = qn_gemm_raw_room(p->inputs, p->columns);
       if (pack == 0 && p->inputs && p->columns) return qn_step_fail(s, QN_ERR_MEMORY, "the packed weights would not fit the address space");
       m->weights = qn_room_widen(r, qn_in(s, 1));
@@ -137,10 +135,16 @@ static qn_status plan_attention(qn_step *s) {
   *p = (attention_plan){.mask = 3, .bias = 5, .past_at = 4, .projects = true};
   QN_TRY(qn_check_type(s, 0, TYPES));
   const qn_tensor *x = qn_in(s, 0), *w = s->kept ? &((kept_weights *)s->kept)->w : qn_in(s, 1), *past = qn_in(s, 4);
+  qn_tensor all = {.dtype = x->dtype, .rank = 2}; /* the weights of what is projected already */
+  p->projected = s->op->domain[0] == 'q';
+  if (p->projected) {
+    all.dims[0] = all.dims[1] = x->rank == 3 ? x->dims[2] : 0;
+    w = &all;
+  }
   if (!w) return qn_step_fail(s, QN_ERR_ARGUMENT, "input 1 is missing");
   if (w->dtype != x->dtype) return qn_step_fail(s, QN_ERR_TYPE, "input and weights differ in element type");
   if (qn_attr_int(s, "do_rotary", 0) || qn_attr_int(s, "past_present_share_buffer", 0))
-    return qn_step_fail(s, QN_ERR_UNSUPPORTED, "do_rotary and past_present_share_buffer are not supported");
+    return qn_step_fail(s, QN_ERR_UNSUPPORTED, "do_rotary (RotaryEmbedding before MultiHeadAttention is what says how pairs are turned) and past_present_share_buffer are not supported");
   if (x->rank != 3 || w->rank != 2 || w->dims[0] != x->dims[2])
     return qn_step_fail(s, QN_ERR_SHAPE, "the input must be [batch, rows, columns] and the weights [columns, all]");
   int64_t heads, sizes[4];
@@ -172,8 +176,8 @@ static qn_status plan_attention(qn_step *s) {
   if (p->joins && a->width != a->v_width) return qn_step_fail(s, QN_ERR_SHAPE, "past or present wants keys and values of one size, not %lld and %lld", (long long)a->width, (long long)a->v_width);
   a->keys = p->past + a->rows;
   QN_TRY(qn_check_heads(s, heads, a->keys, a->width + a->v_width));
-  qn_heads all = {.dtype = QN_FLOAT, .batch = a->rows * p->columns, .head = a->width, .row = p->columns};
-  p->q_in = p->k_in = p->v_in = all;
+  const qn_heads each = {.dtype = QN_FLOAT, .batch = a->rows * p->columns, .head = a->width, .row = p->columns};
+  p->q_in = p->k_in = p->v_in = each;
   p->v_in.head = a->v_width;
   a->q = p->q_in;
   a->k = p->joins ? qn_heads_first(x->dtype, heads, a->keys, a->width) : p->k_in;
@@ -300,7 +304,8 @@ static qn_status run_attention(qn_step *s) {
   const kept_weights *kept = s->kept;
   const qn_epilogue e = {m.bias, -INFINITY, INFINITY};
   int64_t rows = a.batch * a.rows;
-  if (kept) qn_gemm(rows, p->columns, p->inputs, m.input, p->inputs, kept->packed, m.projected, p->columns, &e);
+  if (p->projected) memcpy(m.projected, m.input, (size_t)(rows * p->columns) * sizeof(float));
+  else if (kept) qn_gemm(rows, p->columns, p->inputs, m.input, p->inputs, kept->packed, m.projected, p->columns, &e);
   else qn_gemm_raw(rows, p->columns, p->inputs, m.input, p->inputs, m.weights, p->columns, 1, m.projected, p->columns, &e, m.pack);
   qn_heads k_in = qn_heads_at(p->k_in, m.projected + a.heads * a.width), v_in = qn_heads_at(p->v_in, m.projected + 2 * a.heads * a.width);
   a.q.data = m.projected;
@@ -342,5 +347,7 @@ static qn_status run_multi_head(qn_step *s) {
 
 const qn_op qn_op_ms_attention = {.domain = "com.microsoft", .name = "Attention", .since = 1, .min_in = 2, .max_in = 7, .min_out = 1, .max_out = 2,
                                   .plan = plan_attention, .run = run_attention, .prepare = prepare};
+const qn_op qn_op_projected_attention = {.domain = "quern", .name = "ProjectedAttention", .since = 1, .min_in = 1, .max_in = 7, .min_out = 1, .max_out = 2,
+                                         .plan = plan_attention, .run = run_attention};
 const qn_op qn_op_multi_head_attention = {.domain = "com.microsoft", .name = "MultiHeadAttention", .since = 1, .min_in = 1, .max_in = 10, .min_out = 1, .max_out = 4,
                                           .plan = plan_multi_head, .run = run_multi_head};

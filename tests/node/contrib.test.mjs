@@ -5,11 +5,12 @@ import { reference } from './helpers/models.mjs';
 import { quern } from './helpers/quern.mjs';
 import { model } from './onnx-writer.mjs';
 import { attentionCases } from './contrib/attention.mjs';
+import { exportedCases } from './contrib/exported.mjs';
 import { fusedCases } from './contrib/fused.mjs';
 import { quantizedCases } from './contrib/quantized.mjs';
 
 const ort = await reference();
-const ARRAYS = { float32: Float32Array, uint8: Uint8Array, int8: Int8Array, int32: Int32Array, int64: BigInt64Array, bool: Uint8Array };
+const ARRAYS = { float32: Float32Array, uint8: Uint8Array, int8: Int8Array, int16: Int16Array, int32: Int32Array, int64: BigInt64Array, bool: Uint8Array };
 
 /** Seeded numbers: mulberry32. */
 function random(seed) {
@@ -31,11 +32,11 @@ function random(seed) {
   };
 }
 
-/** The tensor's numbers. */
-const numbers = (t) => Array.from(t.data, Number);
+/** The tensor's numbers, or its strings. */
+const numbers = (t) => (t.type === 'string' ? [...t.data] : Array.from(t.data, Number));
 
 /** What quern and onnxruntime give for the node; constant: names of inputs that become initializers. */
-async function compare({ op, domain = 'com.microsoft', attrs = {}, inputs, outs = ['y'], types = {}, constant = [], tolerance = 2e-5, units = 0, check = {} }) {
+async function compare({ op, domain = 'com.microsoft', attrs = {}, inputs, outs = ['y'], types = {}, constant = [], tolerance = 2e-5, units = 0, unitsOf = {}, check = {} }) {
   const names = inputs.map((t, i) => (t ? `x${i}` : ''));
   while (names.at(-1) === '') names.pop();
   const given = inputs.map((t, i) => ({ ...t, name: `x${i}` })).filter((t) => t.type);
@@ -57,7 +58,7 @@ async function compare({ op, domain = 'com.microsoft', attrs = {}, inputs, outs 
       for (let i = 0; i < b.length; i++) {
         if (!counts(i, want[name].dims) || Object.is(a[i], b[i]) || a[i] === b[i]) continue;
         const off = Math.abs(a[i] - b[i]);
-        if (!(off <= (units || tolerance * (1 + Math.abs(b[i]))))) assert.fail(`${name}[${i}] is ${a[i]}; onnxruntime gives ${b[i]}`);
+        if (!(off <= (unitsOf[name] || units || tolerance * (1 + Math.abs(b[i]))))) assert.fail(`${name}[${i}] is ${a[i]}; onnxruntime gives ${b[i]}`);
       }
     }
   } finally {
@@ -68,7 +69,7 @@ async function compare({ op, domain = 'com.microsoft', attrs = {}, inputs, outs 
 
 const show = (c) => JSON.stringify({ op: c.op, attrs: c.attrs, inputs: c.inputs.map((t) => t && [t.type, t.dims]), outs: c.outs }, (k, v) => (typeof v === 'bigint' ? Number(v) : v));
 
-for (const [group, makers] of Object.entries({ attention: attentionCases, fused: fusedCases, quantized: quantizedCases })) {
+for (const [group, makers] of Object.entries({ attention: attentionCases, exported: exportedCases, fused: fusedCases, quantized: quantizedCases })) {
   describe(group, () => {
     for (const [name, make] of Object.entries(makers)) {
       test(name, { skip: ort ? false : 'SKIP: onnxruntime-node is not installed' }, async () => {

@@ -74,10 +74,23 @@ export const quantizedCases = {
   },
 
   QGemm(r) {
-    const ta = byteType(r), m = r.int(1, 6), k = r.int(1, 20), n = r.int(1, 12), turned = r.maybe(), tb = ta === 'int8' ? 'int8' : byteType(r), whole = r.maybe();
-    return { op: 'QGemm', attrs: { ...(turned && { transB: 1n }) }, constant: r.maybe() ? ['x3'] : [], types: { y: whole ? ta : 'float32' }, units: whole ? 1 : 0, tolerance: 1e-4,
-      inputs: [bytes(r, ta, [m, k]), scale(r), zero(r, ta), bytes(r, tb, turned ? [n, k] : [k, n]), scale(r), r.ints(tb, [], 0, 20), r.maybe() ? r.ints('int32', [n], -500, 500) : null,
+    const ta = byteType(r), m = r.int(1, 6), k = r.int(1, 20), n = r.int(1, 12), turnedA = r.maybe(0.3), turned = r.maybe(), tb = ta === 'int8' ? 'int8' : byteType(r), whole = r.maybe();
+    const each = r.maybe(0.3) ? [n] : [], sum = r.pick([null, null, [n], [1, n], [m, 1], [m, n], [1], []]), steps = () => { const t = r.floats(each); return { ...t, data: t.data.map((x) => 0.01 + Math.abs(x) / 20) }; };
+    return { op: 'QGemm', attrs: { ...(turned && { transB: 1n }), ...(turnedA && { transA: 1n }), ...(r.maybe(0.3) && { alpha: 0.6 }) }, constant: r.maybe() ? ['x3'] : [], types: { y: whole ? ta : 'float32' }, units: whole ? 1 : 0, tolerance: 1e-4,
+      inputs: [bytes(r, ta, turnedA ? [k, m] : [m, k]), scale(r), zero(r, ta), bytes(r, tb, turned ? [n, k] : [k, n]), steps(), r.ints(tb, each, 0, 20), sum && r.ints('int32', sum, -500, 500),
         whole ? scale(r, 0.1) : null, whole ? zero(r, ta) : null] };
+  },
+
+  'QLinearGlobalAveragePool, channels last': unary('QLinearGlobalAveragePool', () => ({ channels_last: 1n }), (r) => [r.int(1, 2), r.int(1, 5), 4, r.int(1, 6)]),
+  'QLinearAveragePool, channels last': unary('QLinearAveragePool', (r) => ({ channels_last: 1n, kernel_shape: [2n, 3n], strides: [r.pick([1n, 2n]), 1n], pads: r.pick([[0n, 0n, 0n, 0n], [1n, 1n, 1n, 1n]]) }), (r) => [1, 6, 5, r.int(1, 5)]),
+  NhwcMaxPool(r) {
+    const t = byteType(r);
+    return { op: 'NhwcMaxPool', types: { y: t }, attrs: { kernel_shape: [2n, 3n], strides: [r.pick([1n, 2n]), 1n], pads: r.pick([[0n, 0n, 0n, 0n], [1n, 1n, 1n, 1n]]) }, inputs: [bytes(r, t, [1, 6, 5, r.int(1, 5)])] };
+  },
+  QLinearConv(r) {
+    const t = byteType(r), last = r.maybe(), c = r.int(1, 4), maps = r.int(1, 5), tw = t === 'int8' ? 'int8' : byteType(r);
+    return { op: 'QLinearConv', types: { y: t }, units: 1, attrs: { kernel_shape: [3n, 2n], ...(last && { channels_last: 1n }), pads: [1n, 0n, 1n, 0n] }, constant: r.maybe() ? ['x3', 'x4', 'x5'] : [],
+      inputs: [bytes(r, t, last ? [1, 5, 6, c] : [1, c, 5, 6]), scale(r), zero(r, t), bytes(r, tw, [maps, c, 3, 2]), scale(r), r.ints(tw, [], 0, 0), scale(r, 0.1), zero(r, t), r.maybe() ? r.ints('int32', [maps], -500, 500) : null] };
   },
 
   QuantizeLinear: (r) => { const t = byteType(r); return { op: 'QuantizeLinear', types: { y: t }, units: 1, inputs: [r.floats([3, 20], 4), scale(r), zero(r, t)] }; },
