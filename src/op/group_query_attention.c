@@ -213,32 +213,33 @@ static qn_status read_lengths(qn_step *s, const group_plan *p, const rooms *m) {
   return QN_OK;
 }
 
-/* Rows [first, last) of head h (of all heads of the batch) in the floats at t: read from `past`, or else brought to what integers can
- * hold, and both stored to `present` (where it is wanted). */
-static void quantized_rows(const group_plan *p, const qn_tensor *scale, int64_t h, int64_t first, int64_t last, const uint8_t *past, uint8_t *present, const qn_heads *t) {
+/* What a cache of integers holds, as floats at t: the first `position[b]` rows come from it, those that follow are brought to what
+ * integers can hold, and all are stored to `present` (where it is wanted). */
+static void quantize_cache(const qn_step *s, const group_plan *p, const int64_t *position, int key_or_value, const qn_heads *t) {
   const qn_attention *a = &p->a;
+  const qn_tensor *present = qn_out(s, 1 + key_or_value), *scale = qn_in(s, K_SCALE + key_or_value);
+  const uint8_t *past = qn_in(s, PAST_KEY + key_or_value)->data;
   const bool halves = p->bits == 4;
-  const int64_t bytes = halves ? (a->width + 1) / 2 : a->width;
+  const int64_t width = a->width, bytes = halves ? (width + 1) / 2 : width, each = p->cache_rows * width;
   const float low = halves ? -8 : -128;
-  for (int64_t i = first * a->width; i < last * a->width; i++) {
-    const int64_t row = i / a->width, column = i % a->width, byte = halves ? column / 2 : column;
-    const size_t element = (size_t)(h * p->cache_rows * a->width + i);
+  for (int64_t i = 0; i < a->batch * a->kv_heads * each; i++) {
+    const int64_t head = i / each, row = i % each / width, column = i % width, byte = halves ? column / 2 : column, seen = position[head / a->kv_heads];
     const int shift = halves ? (int)(column % 2) * 4 : 0;
-    const float step = ((const float *)scale->data)[scale->count == 1 ? 0 : h % a->kv_heads * a->width + column];
+    const float step = ((const float *)scale->data)[scale->count == 1 ? 0 : head % a->kv_heads * width + column];
     float x = 0;
-    if (past) {
-      const uint8_t held = past[(h * p->past_rows + row) * bytes + byte];
+    if (row < seen) {
+      const uint8_t held = past[(head * p->past_rows + row) * bytes + byte];
       x = halves ? (float)((held >> shift & 15) - 8) : (float)(int8_t)held;
-    } else {
-      qn_load(QN_IN_F32, t->dtype, t->data, element, 1, &x);
+    } else if (row < seen + a->rows) {
+      qn_load(QN_IN_F32, t->dtype, t->data, (size_t)i, 1, &x);
       x = rintf(x / step);
       x = x > low ? x : low; /* NaN too */
       x = x < -1 - low ? x : -1 - low;
     }
-    uint8_t *to = present ? present + (h * p->cache_rows + row) * bytes + byte : NULL;
+    uint8_t *to = present ? (uint8_t *)present->data + (head * p->cache_rows + row) * bytes + byte : NULL;
     if (to) *to = halves ? (uint8_t)((shift ? *to & 15 : 0x80) | ((int)x + 8) << shift) : (uint8_t)(int8_t)x;
     x *= step;
-    qn_store(QN_IN_F32, t->dtype, (void *)t->data, element, 1, &x, (qn_cast_mode){0});
+    qn_store(QN_IN_F32, t->dtype, (void *)t->data, (size_t)i, 1, &x, (qn_cast_mode){0});
   }
 }
 
@@ -276,23 +277,11 @@ static qn_status run(qn_step *s) {
   const qn_heads k_past = qn_heads_at(past, data_of(qn_in(s, PAST_KEY))), v_past = qn_heads_at(past, data_of(qn_in(s, PAST_VALUE)));
   for (int64_t b = 0; b < a.batch; b++) { /* each element of the batch has its own length */
     const qn_heads from[4] = {qn_heads_skip(k_past, b * past.batch), qn_heads_skip(v_past, b * past.batch), qn_heads_skip(k_in, b * k_in.batch), qn_heads_skip(v_in, b * v_in.batch)};
-    const qn_heads to[2] = {qn_heads_skip(a.k, b * a.k.batch), qn_heads_skip(a.v, b * a.v.batch)};
-    for (int i = 0; i < 2; i++) {
-      if (!p->bits) {
-        qn_append_heads(1, a.kv_heads, a.width, &from[i], m.position[b], &from[2 + i], a.rows, NULL, &to[i]);
-        continue;
-      }
-      const qn_heads rest = qn_heads_skip(to[i], m.position[b] * to[i].row), *all = i ? &a.v : &a.k;
-      const qn_tensor *present = qn_out(s, 1 + i), *scale = qn_in(s, K_SCALE + i);
-      uint8_t *to_present = present ? present->data : NULL;
-      if (present) memset(to_present + (size_t)b * qn_tensor_bytes(present) / (size_t)a.batch, 0, qn_tensor_bytes(present) / (size_t)a.batch);
-      qn_heads_copy(1, a.kv_heads, a.rows, a.width, &from[2 + i], NULL, &rest);
-      for (int64_t h = b * a.kv_heads; h < (b + 1) * a.kv_heads; h++) {
-        quantized_rows(p, scale, h, 0, m.position[b], qn_in(s, PAST_KEY + i)->data, to_present, all);
-        quantized_rows(p, scale, h, m.position[b], m.position[b] + a.rows, NULL, to_present, all);
-      }
-    }
+    const int64_t ahead = p->bits ? m.position[b] * a.k.row : 0; /* what is before comes from integers, later */
+    const qn_heads to[2] = {qn_heads_skip(a.k, b * a.k.batch + ahead), qn_heads_skip(a.v, b * a.v.batch + ahead)};
+    for (int i = 0; i < 2; i++) qn_append_heads(1, a.kv_heads, a.width, &from[i], p->bits ? 0 : m.position[b], &from[2 + i], a.rows, NULL, &to[i]);
   }
+  for (int i = 0; p->bits && i < 2; i++) quantize_cache(s, p, m.position, i, i ? &a.v : &a.k);
   a.position = m.position;
   a.used = m.used;
   a.bias[0].data = data_of(qn_in(s, BIAS));
