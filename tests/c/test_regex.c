@@ -100,11 +100,34 @@ TEST(test_case) {
   CHECK(qn_to_lower(0x130) == 'i' && qn_to_upper(0x131) == 'I' && qn_to_upper(0x3C2) == 0x3A3 && qn_to_upper(0xB5) == 0x39C && qn_to_upper(0x17F) == 'S');
 }
 
+/* The leftmost match, and of those the longest; from where the last one ended. */
+TEST(test_find) {
+  static const struct { const char *pattern, *text; size_t from, begin, end; } FOUND[] = {
+      {"a|ab|abc", "xxabcabc", 0, 2, 5}, {"a|ab|abc", "xxabcabc", 3, 5, 8}, {"[a-z]+", "12ab3", 0, 2, 4}, {"b*", "aab", 0, 0, 0}, {"b*", "aab", 2, 2, 3}, {"^a", "aa", 0, 0, 1},
+      {"\\bb", "ab b", 0, 3, 4}, {"\\Bb", "ab b", 1, 1, 2}, {"abcd|bc", "abcabcd", 0, 1, 3}, {"c$", "cac", 0, 2, 3}, {"\xc3\xa9", "e\xc3\xa9", 0, 1, 3}, {".", "\xff" "a", 0, 1, 2}, {"", "", 0, 0, 0}};
+  static const struct { const char *pattern, *text; size_t from; } NONE[] = {{"^a", "aa", 1}, {"x", "aa", 0}, {"a", "aa", 2}, {"[^a]", "\xff", 0}};
+  qn_error err;
+  for (size_t i = 0; i < sizeof FOUND / sizeof *FOUND + sizeof NONE / sizeof *NONE; i++) {
+    const size_t none = i - sizeof FOUND / sizeof *FOUND;
+    const bool found = i < sizeof FOUND / sizeof *FOUND;
+    const char *pattern = found ? FOUND[i].pattern : NONE[none].pattern, *text = found ? FOUND[i].text : NONE[none].text;
+    size_t from = found ? FOUND[i].from : NONE[none].from, to = 0;
+    qn_regex r;
+    CHECK(qn_regex_compile(pattern, strlen(pattern), &r, &err) == QN_OK);
+    uint32_t *room = qn_alloc(qn_regex_room(&r) * sizeof *room);
+    CHECK(qn_regex_find(&r, text, strlen(text), &from, &to, room) == found);
+    if (found) CHECK(from == FOUND[i].begin && to == FOUND[i].end);
+    qn_free(room);
+    qn_free(r.code);
+  }
+}
+
 int main(void) {
   RUN(test_syntax);
   RUN(test_refused);
   RUN(test_without_backtracking);
   RUN(test_damaged_patterns);
+  RUN(test_find);
   RUN(test_utf8);
   RUN(test_case);
   return DONE();

@@ -44,6 +44,17 @@ const REFUSED = [
   ['MatMulNBits', 'com.microsoft', { K: 32n, N: 4n, block_size: 32n }, [t([1, 32]), t([4, 1, 16], 'uint8'), t([4]), null, int([32], 1)], 'out-of-range', /group 1 of element 0 is not one of 1/],
   ['GatherBlockQuantized', 'com.microsoft', { block_size: 16n }, [t([3, 16], 'uint8'), t([1], 'int64'), t([3, 3])], 'bad-shape', /scales of shape \[3, 3\] do not fit blocks of 16/],
   ['SkipLayerNormalization', 'com.microsoft', {}, [t([2, 3, 4]), t([2, 2, 4]), t([4])], 'bad-shape', /a skip of shape \[2, 2, 4\] does not fit \[2, 3, 4\]/],
+  ['MatMulBnb4', 'com.microsoft', { K: 32n, N: 4n, block_size: 32n, quant_type: 1n }, [t([1, 32]), t([63], 'uint8'), t([4])], 'bad-shape', /the weights have 63 elements; 64 are expected/],
+  ['MatMulBnb4', 'com.microsoft', { K: 32n, N: 4n, block_size: 32n, transB: 0n }, [t([1, 32]), t([64], 'uint8'), t([4])], 'unsupported', /transB = 0/],
+  ['GroupQueryAttention', 'com.microsoft', { num_heads: 1n, kv_num_heads: 1n }, [t([1, 1, 4]), t([1, 1, 4]), t([1, 1, 4]), t([1, 1, 2, 4], 'uint8'), t([1, 1, 2, 4], 'uint8'), int([1], 2), int([1], 3), null, null, null, null, null, t([1]), t([1])],
+    'unsupported', /a cache of uint8 with 8 bits; int8 with 8 and uint8 with 4/],
+  ['GroupQueryAttention', 'com.microsoft', { num_heads: 1n, kv_num_heads: 1n, kv_cache_bit_width: 4n }, [t([1, 1, 4]), t([1, 1, 4]), t([1, 1, 4]), t([1, 1, 2, 4], 'uint8'), t([1, 1, 2, 4], 'uint8'), int([1], 2), int([1], 3), null, null, null, null, null, t([1]), t([1])],
+    'bad-shape', /input 3 has shape \[1, 1, 2, 4\]; \[1, 1, 2, 2\] is expected/],
+  ['Inverse', 'com.microsoft', {}, [t([2, 3])], 'bad-shape', /square matrices are expected/],
+  ['NGramRepeatBlock', 'com.microsoft', { ngram_size: 1n }, [t([1, 2], 'int64', 7), t([1, 3])], 'out-of-range', /token 7 is not one of 3/],
+  ['NGramRepeatBlock', 'com.microsoft', {}, [t([1, 2], 'int64'), t([1, 3])], 'bad-argument', /ngram_size is 0/],
+  ['NGramRepeatBlock', 'com.microsoft', { ngram_size: 1n }, [t([2, 2], 'int64'), t([1, 3])], 'bad-shape', /\[batch, tokens\]/],
+  ['QAttention', 'com.microsoft', { num_heads: 3n }, [t([1, 2, 4], 'uint8'), t([4, 24], 'uint8'), t([24]), t([]), t([])], 'bad-shape', /cannot be queries, keys and values of 3 heads/],
   ['EmbedLayerNormalization', 'com.microsoft', {}, [int([1, 2], 7), null, t([5, 4]), t([8, 4]), null, t([4]), t([4])], 'out-of-range', /row 7 of a table of 5/],
 ];
 
