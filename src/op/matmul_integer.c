@@ -21,6 +21,7 @@ typedef struct plan_state {
   size_t each;
   int at[5]; /* input numbers: a, a zero, b, b zero, b scale */
   int64_t bias_row, bias_column; /* steps of a bias that is not [n] */
+  bool wide /* floats of 8 bits are among the types: QLinearMatMul in float32 */;
   bool linear, turned, by_row /* the sums are scaled after the product */, wide_bias;
 } plan_state;
 
@@ -35,6 +36,8 @@ static qn_status prepare(qn_step *s) {
   const int at = is_linear(s) ? 3 : 1, at_zero = is_linear(s) ? 5 : 3;
   const bool turned = is_turned(s);
   const qn_tensor *b = qn_const(s, at), *zero = qn_const(s, at_zero);
+  const qn_tensor *a_zero = is_linear(s) ? qn_const(s, 2) : NULL, *y_zero = is_linear(s) ? qn_const(s, 7) : NULL;
+  if ((a_zero && QN_FLOATS_8 >> a_zero->dtype & 1) || (y_zero && QN_FLOATS_8 >> y_zero->dtype & 1)) return QN_OK;
   if (!b || (b->dtype != QN_INT8 && b->dtype != QN_UINT8) || b->rank < 2 || b->count == 0) return QN_OK;
   int64_t k = b->dims[b->rank - (turned ? 1 : 2)], n = b->dims[b->rank - (turned ? 2 : 1)], matrices = b->count / (k * n);
   size_t each = qn_gemm_packed_count(qn_gemm_i8_depth(k), n, 1), all;
@@ -66,6 +69,7 @@ static int64_t first_param(const qn_tensor *t, int64_t line, int64_t matrix) { r
 static bool one(const qn_tensor *t) { return !t || t->count == 1; }
 
 typedef struct rooms {
+  float *wide; /* [k] of A, then [k, n] of B */
   int16_t *a; /* [QN_GEMM_I8_ROWS, depth] */
   int8_t *packed;
   int32_t *zero, *sums;
@@ -73,6 +77,10 @@ typedef struct rooms {
 } rooms;
 
 static void lay_out(const qn_step *s, const plan_state *p, qn_room *r, rooms *m) {
+  if (p->wide) {
+    m->wide = qn_room_take(r, (size_t)p->k * sizeof(float), (size_t)p->n + 1);
+    return;
+  }
   m->a = qn_room_take(r, QN_GEMM_I8_ROWS, (size_t)qn_gemm_i8_depth(p->k) * sizeof(int16_t));
   m->zero = qn_room_take(r, (size_t)p->n, sizeof(int32_t));
   m->scale = qn_room_take(r, (size_t)p->n, sizeof(float));
@@ -100,9 +108,10 @@ static qn_status plan(qn_step *s) {
   p->turned = is_turned(s);
   const int linear[5] = {0, 2, 3, 5, 4}, plain[5] = {0, 2, 1, 3, -1};
   memcpy(p->at, p->linear ? linear : plain, sizeof p->at);
-  QN_TRY(qn_check_type(s, 0, QN_BYTES_8));
+  const uint32_t types = QN_BYTES_8 | (s->op->name[1] == 'L' ? QN_FLOATS_8 : 0);
+  QN_TRY(qn_check_type(s, 0, types));
   const qn_tensor *a = qn_in(s, 0), *b = s->kept ? &((kept_matrix *)s->kept)->b : qn_in(s, p->at[2]);
-  if (!s->kept) QN_TRY(qn_check_type(s, p->at[2], QN_BYTES_8));
+  if (!s->kept) QN_TRY(qn_check_type(s, p->at[2], types));
   char ta[QN_SHAPE_TEXT], tb[QN_SHAPE_TEXT];
   int a_batch = a->rank > 2 ? a->rank - 2 : 0, b_batch = b->rank > 2 ? b->rank - 2 : 0;
   p->m = a->rank > 1 ? a->dims[a->rank - 2] : 1;
@@ -133,6 +142,8 @@ static qn_status plan(qn_step *s) {
     p->wide_bias = is_wide_bias(s, p);
     QN_TRY(qn_quantized_check(s, QN_HALVES | QN_TYPE_BIT(QN_FLOAT), p->wide_bias ? qn_in(s, 8)->count : p->n, &type));
     p->by_row = p->wide_bias || !one(qn_in(s, 1));
+    p->wide = !s->op->domain[0] && !(QN_BYTES_8 >> a->dtype & QN_BYTES_8 >> b->dtype & QN_BYTES_8 >> type & 1);
+    if (p->wide && s->kept) return qn_step_fail(s, QN_ERR_UNSUPPORTED, "floats of 8 bits with constant integers want constant zero points");
     QN_TRY(check_params(s, qn_in(s, 1), p->m, a_step, "a_scale"));
     QN_TRY(check_params(s, qn_in(s, 4), p->n, b_step, "b_scale"));
     if (!one(qn_in(s, 1)) && s->op->domain[0]) return qn_step_fail(s, QN_ERR_SHAPE, "a_scale must be a scalar");
@@ -188,33 +199,67 @@ static void scale_rows(const qn_step *s, const plan_state *p, int64_t matrix, in
   }
 }
 
+static float float_at(const qn_tensor *t, int64_t i) {
+  float x;
+  qn_load(QN_IN_F32, t->dtype, t->data, (size_t)i, 1, &x);
+  return x;
+}
+
+/* Product number `matrix` of the output, of matrices at_a and at_b. */
+static void multiply_wide(const qn_step *s, const plan_state *p, int64_t matrix, int64_t at_a, int64_t at_b, float *room) {
+  const qn_tensor *y = qn_out(s, 0);
+  const int64_t n = p->n, k = p->k;
+  float *b = room + k;
+  qn_load(QN_IN_F32, qn_in(s, 3)->dtype, qn_in(s, 3)->data, (size_t)(at_b * k * n), (size_t)(k * n), b);
+  for (int64_t r = 0; r < p->m; r++) {
+    float parameter[4]; /* scale and zero of the row, then of the column */
+    qn_load(QN_IN_F32, qn_in(s, 0)->dtype, qn_in(s, 0)->data, (size_t)((at_a * p->m + r) * k), (size_t)k, room);
+    for (int64_t c = 0; c < n; c++) {
+      for (int i = 0; i < 4; i++) {
+        const qn_tensor *t = qn_in(s, i < 2 ? 1 + i : 2 + i);
+        parameter[i] = float_at(t, one(t) ? 0 : i < 2 ? first_param(t, p->m, at_a) + r : first_param(t, n, at_b) + c);
+      }
+      double sum = 0;
+      for (int64_t i = 0; i < k; i++) sum += (double)(room[i] - parameter[1]) * (double)(b[i * n + c] - parameter[3]);
+      float v = (float)(sum * (double)(parameter[0] * parameter[2] / float_at(qn_in(s, 6), 0)));
+      v = (QN_BYTES_8 >> y->dtype & 1 ? rintf(v) : v) + float_at(qn_in(s, 7), 0);
+      qn_store(QN_IN_F32, y->dtype, y->data, (size_t)((matrix * p->m + r) * n + c), 1, &v, (qn_cast_mode){0});
+    }
+  }
+}
+
+static void multiply(const qn_step *s, const plan_state *p, int64_t matrix, int64_t at_a, int64_t at_b, const rooms *m) {
+  const qn_tensor *a = qn_in(s, 0), *y = qn_out(s, 0), *a_zero = input(s, p, 1), *b_zero = input(s, p, 3), *b_scale = input(s, p, 4);
+  const kept_matrix *kept = s->kept;
+  const bool b_signed = (kept ? kept->b.dtype : qn_in(s, p->at[2])->dtype) == QN_INT8;
+  const float alpha = p->linear && s->op->domain[0] ? qn_attr_float(s, "alpha", 1.0f) : 1.0f; /* of QGemm */
+  const int64_t lda = qn_gemm_i8_depth(p->k);
+  const int8_t *packed = kept ? kept->packed + (size_t)at_b * kept->each : m->packed;
+  if (!kept) pack(p->k, p->n, qn_in(s, p->at[2]), at_b, p->turned, m->packed);
+  const int32_t *zero = kept && !kept->zero_free ? kept->zero : NULL;
+  if ((!kept || !kept->zero) && qn_packed_zeros(b_zero, b_signed, first_param(b_zero, p->n, at_b), p->n, m->zero)) zero = m->zero;
+  qn_i8_out out = {.dtype = QN_INT32};
+  if (p->linear) qn_quantized_out(s, one(qn_in(s, 1)) ? alpha * qn_scale_at(qn_in(s, 1), 0) : 1.0f, b_scale, first_param(b_scale, p->n, at_b), p->n, m->scale, m->bias, &out);
+  for (int64_t row = 0; row < p->m; row += QN_GEMM_I8_ROWS) {
+    const int64_t rows = p->m - row < QN_GEMM_I8_ROWS ? p->m - row : QN_GEMM_I8_ROWS;
+    uint8_t *to = (uint8_t *)y->data + (size_t)((matrix * p->m + row) * p->n) * qn_dtype_size(y->dtype);
+    widen(p, a, a_zero, at_a, row, rows, m->a);
+    const qn_i8_out plain = {.dtype = QN_INT32};
+    qn_gemm_i8(rows, p->n, p->k, m->a, lda, packed, zero, p->by_row ? &plain : &out, p->by_row ? (void *)m->sums : to, p->n);
+    if (p->by_row) scale_rows(s, p, at_a, row, rows, &out, m->sums, to);
+  }
+}
+
 static qn_status run(qn_step *s) {
   const plan_state *p = s->state;
-  const qn_tensor *a = qn_in(s, 0), *y = qn_out(s, 0), *a_zero = input(s, p, 1), *b_zero = input(s, p, 3), *b_scale = input(s, p, 4);
-  if (y->count == 0) return QN_OK;
-  const kept_matrix *kept = s->kept;
-  const bool b_signed = (kept ? kept->b.dtype : qn_in(s, p->at[2])->dtype) == QN_INT8, by_row = p->by_row;
-  const float alpha = p->linear && s->op->domain[0] ? qn_attr_float(s, "alpha", 1.0f) : 1.0f; /* of QGemm */
+  if (qn_out(s, 0)->count == 0) return QN_OK;
   qn_room r = {.base = s->scratch};
   rooms m = {0};
   lay_out(s, p, &r, &m);
   int64_t index[QN_MAX_RANK] = {0}, at_a = 0, at_b = 0;
-  const int64_t lda = qn_gemm_i8_depth(p->k);
   for (int64_t i = 0; i < p->batch; i++) {
-    const int8_t *packed = kept ? kept->packed + (size_t)at_b * kept->each : m.packed;
-    if (!kept) pack(p->k, p->n, qn_in(s, p->at[2]), at_b, p->turned, m.packed);
-    const int32_t *zero = kept && kept->zero_free ? NULL : kept ? kept->zero : NULL;
-    if ((!kept || !kept->zero) && qn_packed_zeros(b_zero, b_signed, first_param(b_zero, p->n, at_b), p->n, m.zero)) zero = m.zero;
-    qn_i8_out out = {.dtype = QN_INT32};
-    if (p->linear) qn_quantized_out(s, one(qn_in(s, 1)) ? alpha * qn_scale_at(qn_in(s, 1), 0) : 1.0f, b_scale, first_param(b_scale, p->n, at_b), p->n, m.scale, m.bias, &out);
-    for (int64_t row = 0; row < p->m; row += QN_GEMM_I8_ROWS) {
-      const int64_t rows = p->m - row < QN_GEMM_I8_ROWS ? p->m - row : QN_GEMM_I8_ROWS;
-      uint8_t *to = (uint8_t *)y->data + (size_t)((i * p->m + row) * p->n) * qn_dtype_size(y->dtype);
-      widen(p, a, a_zero, at_a, row, rows, m.a);
-      const qn_i8_out plain = {.dtype = QN_INT32};
-      qn_gemm_i8(rows, p->n, p->k, m.a, lda, packed, zero, by_row ? &plain : &out, by_row ? (void *)m.sums : to, p->n);
-      if (by_row) scale_rows(s, p, at_a, row, rows, &out, m.sums, to);
-    }
+    if (p->wide) multiply_wide(s, p, i, at_a, at_b, m.wide);
+    else multiply(s, p, i, at_a, at_b, &m);
     for (int d = p->rank - 1; d >= 0; d--) {
       at_a += p->a[d];
       at_b += p->b[d];

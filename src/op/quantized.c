@@ -17,7 +17,7 @@ qn_status qn_quantized_check(const qn_step *s, uint32_t scale_types, int64_t n, 
   *type = QN_FLOAT;
   if (y_scale || !made) {
     QN_TRY(qn_check_type(s, 6, scale_types));
-    QN_TRY(qn_check_type(s, 7, QN_BYTES_8));
+    QN_TRY(qn_check_type(s, 7, QN_BYTES_8 | (!made && s->op->name[7] == 'M' ? QN_FLOATS_8 : 0))); /* of QLinearMatMul */
     if (y_scale->count != 1 || y_zero->count != 1) return qn_step_fail(s, QN_ERR_SHAPE, "y_scale and y_zero_point must be scalars");
     *type = y_zero->dtype;
   }

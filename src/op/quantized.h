@@ -10,6 +10,7 @@
 #include "op/scratch.h"
 
 #define QN_BYTES_8 (QN_TYPE_BIT(QN_INT8) | QN_TYPE_BIT(QN_UINT8))
+#define QN_FLOATS_8 (QN_TYPE_BIT(QN_FLOAT8E4M3FN) | QN_TYPE_BIT(QN_FLOAT8E4M3FNUZ) | QN_TYPE_BIT(QN_FLOAT8E5M2) | QN_TYPE_BIT(QN_FLOAT8E5M2FNUZ))
 
 /* Element i of a scale (float32, float16, bfloat16). */
 static inline float qn_scale_at(const qn_tensor *t, int64_t i) {

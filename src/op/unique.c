@@ -7,19 +7,21 @@
 typedef struct items {
   const qn_tensor *x;
   const int64_t *keys;         /* NULL for strings */
-  int64_t n, dim, outer, inner; /* n items, each of outer × inner elements */
+  int64_t n, dim, outer, inner; /* n items, each of outer × inner elements, or of as many real and imaginary parts */
+  int parts;                   /* 2 of complex numbers, which NumPy sorts by the real one first */
 } items;
 
 static qn_status view(const qn_step *s, items *v) {
   const qn_tensor *x = qn_in(s, 0);
   const qn_attr *a = qn_attr_find(s, "axis", QN_ATTR_INT);
   int axis;
-  *v = (items){.x = x, .n = x->count, .dim = x->count, .outer = 1, .inner = 1};
+  const int parts = x->dtype == QN_COMPLEX64 || x->dtype == QN_COMPLEX128 ? 2 : 1;
+  *v = (items){.x = x, .n = x->count, .dim = x->count, .outer = 1, .inner = parts, .parts = parts};
   if (!a) return QN_OK;
   QN_TRY(qn_axis_plain(s, a->i, x->rank, &axis));
   v->n = v->dim = x->dims[axis];
   v->outer = qn_product(x->dims, axis);
-  v->inner = qn_product(x->dims + axis + 1, x->rank - axis - 1);
+  v->inner = qn_product(x->dims + axis + 1, x->rank - axis - 1) * parts;
   return QN_OK;
 }
 
@@ -61,9 +63,9 @@ static int64_t *sort(const items *v, int64_t *order, int64_t *other) {
 
 static qn_status plan(qn_step *s) {
   items v;
-  QN_TRY(qn_check_type(s, 0, QN_REAL_TYPES | QN_TYPE_BIT(QN_STRING)));
+  QN_TRY(qn_check_type(s, 0, QN_REAL_TYPES | QN_TYPE_BIT(QN_STRING) | QN_TYPE_BIT(QN_COMPLEX64) | QN_TYPE_BIT(QN_COMPLEX128)));
   QN_TRY(view(s, &v));
-  uint64_t want = ((uint64_t)v.n * 4 + (v.x->dtype == QN_STRING ? 0 : (uint64_t)v.x->count)) * sizeof(int64_t);
+  uint64_t want = ((uint64_t)v.n * 4 + (v.x->dtype == QN_STRING ? 0 : (uint64_t)v.x->count * (unsigned)v.parts)) * sizeof(int64_t);
   if (want > SIZE_MAX / 2) return qn_step_fail(s, QN_ERR_MEMORY, "%lld items need too much memory", (long long)v.n);
   s->scratch_size = (size_t)want;
   s->dynamic = true;
@@ -75,7 +77,8 @@ static qn_status run(qn_step *s) {
   QN_TRY(view(s, &v));
   int64_t n = v.n, *order = s->scratch, *other = order + n, *group = other + n, *first = group + n, *keys = first + n, groups = 0;
   if (v.x->dtype != QN_STRING) {
-    qn_order_keys(v.x->dtype, v.x->data, 0, v.x->count, keys);
+    const qn_dtype type = v.x->dtype == QN_COMPLEX64 ? QN_FLOAT : v.x->dtype == QN_COMPLEX128 ? QN_DOUBLE : v.x->dtype;
+    qn_order_keys(type, v.x->data, 0, v.x->count * v.parts, keys);
     v.keys = keys;
   }
   for (int64_t i = 0; i < n; i++) order[i] = i;
@@ -108,7 +111,7 @@ static qn_status run(qn_step *s) {
     qn_tensor *y = qn_out(s, 0);
     for (int64_t o = 0; y->count && o < v.outer; o++)
       for (int64_t g = 0; g < groups; g++)
-        qn_copy_run(qn_bits(x), x->data, (o * v.dim + first[g]) * v.inner, y->data, (o * groups + g) * v.inner, v.inner);
+        qn_copy_run(qn_bits(x) / v.parts, x->data, (o * v.dim + first[g]) * v.inner, y->data, (o * groups + g) * v.inner, v.inner);
   }
   for (int k = 1; k < 4; k++) {
     if (!qn_out(s, k)) continue;
