@@ -265,7 +265,7 @@ static bool is_set(const qn_onnx_node *n, const char *name) {
   return a && a->type == QN_ATTR_INT && a->i;
 }
 
-/* What a node becomes; NULL: it stays. A channels-last node without a template is the standard operator `=name`. */
+/* What a node becomes; NULL: it stays. A channels-last pool without a template is the standard operator `=name`. */
 static const char *template_of(qn_onnx_model *m, const qn_onnx_node *n, bool inside, bool channels_last) {
   const bool plain = inside || !strncmp(n->op_type, "Nhwc", 4);
   const char *name = n->op_type + (plain && !inside ? 4 : 0);
@@ -278,7 +278,7 @@ static const char *template_of(qn_onnx_model *m, const qn_onnx_node *n, bool ins
     if (!strcmp(EXPANSIONS[i].name, name)) return EXPANSIONS[i].nodes;
   qn_error text;
   qn_fail(&text, QN_OK, "=%s", name);
-  return plain ? qn_pool_text(&m->pool, text.text, strlen(text.text)) : NULL;
+  return plain && strstr(name, "Pool") ? qn_pool_text(&m->pool, text.text, strlen(text.text)) : NULL;
 }
 
 static qn_status expand_graph(qn_onnx_model *m, qn_graph *g, int *serial, qn_error *err) {

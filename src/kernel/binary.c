@@ -80,7 +80,7 @@ static void binary_f32(qn_binary f, const float *a, const float *b, float *y, ui
   switch (f) {
     FLOAT_LOOPS
     case QN_POW: pow_f32(a, b, y, n); break;
-    CALL(QN_FMOD, fmodf(u, v))
+    CALL(QN_FMOD, (float)fmod((double)u, (double)v)) /* exact */
     CALL(QN_MOD, (float)float_mod(u, v))
     TESTS
     default: break;

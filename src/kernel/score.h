@@ -8,7 +8,6 @@
 typedef enum qn_score { QN_SCORE_NONE, QN_SCORE_SOFTMAX, QN_SCORE_LOGISTIC, QN_SCORE_SOFTMAX_ZERO, QN_SCORE_PROBIT } qn_score;
 
 float qn_logistic(float x);
-float qn_probit(float p);
 /* z: [n] scores of one row, in place. A single score is changed by PROBIT only. */
 void qn_score_row(qn_score how, float *z, int64_t n);
 /* One score decides between two classes: z: [2]. LOGISTIC gives both probabilities; otherwise the first class gets the opposite

@@ -24,13 +24,13 @@ static float square_distance(const float *a, const float *b, int64_t n) {
 void qn_svm_kernels(const qn_svm_kernel *k, const float *x, const float *vectors, int64_t n, int64_t features, float *out) {
   for (int64_t v = 0; v < n; v++, vectors += features) {
     if (k->kind == QN_SVM_RBF) {
-      out[v] = expf(-k->gamma * square_distance(x, vectors, features));
+      out[v] = (float)exp((double)(-k->gamma * square_distance(x, vectors, features)));
       continue;
     }
     const float y = dot(x, vectors, features), z = k->gamma * y + k->coef0;
     if (k->kind == QN_SVM_LINEAR) out[v] = y;
-    else if (k->kind == QN_SVM_SIGMOID) out[v] = tanhf(z);
-    else out[v] = k->degree == 2 ? z * z : k->degree == 3 ? z * z * z : powf(z, k->degree);
+    else if (k->kind == QN_SVM_SIGMOID) out[v] = (float)tanh((double)z);
+    else out[v] = k->degree == 2 ? z * z : k->degree == 3 ? z * z * z : (float)pow((double)z, (double)k->degree);
   }
 }
 

@@ -195,7 +195,7 @@ static qn_status run_lrn(qn_step *s) {
         qn_load(QN_IN_F32, x->dtype, x->data, at, (size_t)width, part);
         for (int64_t i = 0; i < width; i++) {
           float base = bias + alpha * sum[i];
-          part[i] /= beta == 0.75f ? sqrtf(base) * sqrtf(sqrtf(base)) : powf(base, beta);
+          part[i] /= beta == 0.75f ? sqrtf(base) * sqrtf(sqrtf(base)) : (float)pow((double)base, (double)beta);
         }
         qn_store(QN_IN_F32, y->dtype, y->data, at, (size_t)width, part, (qn_cast_mode){0});
       }

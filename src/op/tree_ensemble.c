@@ -153,7 +153,6 @@ static int finish_two(const ensemble *e, bool narrow, double *score, const uint8
     if (e->n_base == 2 || (e->n_base == 1 && i == scored)) score[i] = add(e, narrow, score[i], e->n_base == 2 ? (size_t)i : 0);
   z[0] = (float)score[0], z[1] = (float)score[1];
   if (scored || e->n_base == 2) qn_score_row(e->transform, z, 2);
-  else if (e->transform == QN_SCORE_PROBIT) z[0] = qn_probit(z[0]), z[1] = 0;
   else qn_score_pair(e->transform, z[0], !e->positive, z);
   return score[scored] > (e->positive ? 0.5 : 0);
 }
