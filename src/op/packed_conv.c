@@ -11,7 +11,7 @@
 #include "op/conv_shape.h"
 #include "op/scratch.h"
 
-typedef enum conv_form { DIRECT, DEPTHWISE, WINOGRAD } conv_form;
+typedef enum conv_form { DIRECT, DEPTHWISE, WINOGRAD_2 = 2, WINOGRAD_4 = 4 /* the size of its tiles */ } conv_form;
 
 typedef struct conv_kept {
   qn_tensor weights;   /* dtype and dims; the data is packed */
@@ -26,8 +26,8 @@ typedef struct conv_state {
   int64_t residual_rank, sum_dims[QN_MAX_RANK], padded_dims[QN_MAX_RANK];
 } conv_state;
 
-/* Winograd's weights are four times as large: past this many channels they would cost more memory and cache than they save time. */
-enum { WINOGRAD_MIN = 16, WINOGRAD_MAX = 128 };
+/* Winograd's weights are four times as large, or 1.8 times: past so many channels they would cost more memory and cache than they save time. */
+enum { WINOGRAD_MIN = 16, WINOGRAD_4_MAX = 128, WINOGRAD_2_MAX = 384 };
 
 static bool all_ones(const qn_step *s, const char *name) {
   int64_t v[QN_MAX_RANK];
@@ -39,16 +39,16 @@ static bool all_ones(const qn_step *s, const char *name) {
 
 static conv_form form_of(const qn_step *s, const qn_tensor *w, int64_t groups) {
   if (w->dims[1] == 1 && groups == w->dims[0] && groups > 1) return DEPTHWISE;
-  bool small = w->dims[0] >= WINOGRAD_MIN && w->dims[0] <= WINOGRAD_MAX && w->dims[1] >= WINOGRAD_MIN && w->dims[1] <= WINOGRAD_MAX;
-  bool three = w->rank == 4 && w->dims[2] == 3 && w->dims[3] == 3 && groups == 1;
-  return small && three && all_ones(s, "strides") && all_ones(s, "dilations") ? WINOGRAD : DIRECT;
+  int64_t least = w->dims[0] < w->dims[1] ? w->dims[0] : w->dims[1], most = w->dims[0] < w->dims[1] ? w->dims[1] : w->dims[0];
+  bool three = w->rank == 4 && w->dims[2] == 3 && w->dims[3] == 3 && groups == 1 && all_ones(s, "strides");
+  return !three || least < WINOGRAD_MIN || most > WINOGRAD_2_MAX ? DIRECT : most > WINOGRAD_4_MAX ? WINOGRAD_2 : WINOGRAD_4;
 }
 
 /* The weights as the form wants them: in their own place where they keep their size, so that a large model loads in its own room. */
 static qn_status pack(qn_step *s, conv_kept *kept, int64_t groups) {
   const qn_tensor *w = qn_const(s, 1);
   int64_t maps = w->dims[0], each = w->dims[1], taps = w->count / (maps * each);
-  size_t count = kept->form == WINOGRAD ? qn_conv_winograd_packed_count(maps, each) : kept->form == DEPTHWISE ? (size_t)w->count : qn_conv_nhwc_packed_count(groups, maps, each, taps);
+  size_t count = kept->form >= WINOGRAD_2 ? qn_conv_winograd_packed_count(kept->form, maps, each) : kept->form == DEPTHWISE ? (size_t)w->count : qn_conv_nhwc_packed_count(groups, maps, each, taps);
   float *room = kept->form == DIRECT ? qn_alloc((size_t)(QN_TILE_PANEL * each * taps) * sizeof(float)) : NULL, *own = NULL;
   if (kept->form == DIRECT && !room) return qn_step_fail(s, QN_ERR_MEMORY, "no memory to pack the weights");
   const float *from = w->data;
@@ -60,7 +60,7 @@ static qn_status pack(qn_step *s, conv_kept *kept, int64_t groups) {
     return qn_step_fail(s, QN_ERR_MEMORY, "no memory for the packed weights");
   }
   if (kept->form == DIRECT) qn_conv_nhwc_pack(groups, maps, each, taps, from, kept->packed, room);
-  else if (kept->form == WINOGRAD) qn_conv_winograd_pack(maps, each, from, kept->packed);
+  else if (kept->form >= WINOGRAD_2) qn_conv_winograd_pack(kept->form, maps, each, from, kept->packed);
   for (int64_t t = 0; kept->form == DEPTHWISE && t < taps; t++)
     for (int64_t m = 0; m < maps; m++) kept->packed[t * maps + m] = from[m * taps + t];
   qn_free(room);
@@ -128,7 +128,7 @@ static qn_status lay_out(qn_step *s, const conv_state *state, qn_room *r, rooms 
   if (kept->form == DEPTHWISE) {
     m->zeros = qn_room_take(r, (size_t)c->channels + QN_SLACK / sizeof(float), sizeof(float));
   } else {
-    size_t room = kept->form == WINOGRAD ? qn_conv_winograd_room(c) : qn_conv_nhwc_room(c);
+    size_t room = kept->form >= WINOGRAD_2 ? qn_conv_winograd_room(kept->form, c) : qn_conv_nhwc_room(c);
     if (room == SIZE_MAX) return qn_step_fail(s, QN_ERR_MEMORY, "the working memory would not fit the address space");
     m->work = qn_room_take(r, room, 1);
   }
@@ -166,8 +166,8 @@ static void convolve(const qn_step *s, const conv_state *state, const qn_conv_ta
   const float *x = qn_in(s, 0)->data;
   if (kept->form == DIRECT) {
     qn_conv_nhwc(c, x, kept->packed, kept->bias, tail, y, m->work);
-  } else if (kept->form == WINOGRAD) {
-    qn_conv_winograd(c, x, kept->packed, kept->bias, tail, y, m->work);
+  } else if (kept->form >= WINOGRAD_2) {
+    qn_conv_winograd(kept->form, c, x, kept->packed, kept->bias, tail, y, m->work);
   } else {
     memset(m->zeros, 0, (size_t)c->channels * sizeof(float) + QN_SLACK);
     qn_depthwise_f32(c, x, kept->packed, kept->bias, tail, y, m->zeros);

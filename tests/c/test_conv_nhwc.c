@@ -135,16 +135,17 @@ static double rms(const both *y, int64_t n) {
 }
 
 /* Returns the error of the root of the mean square over that of the direct sum. */
-static double one_winograd(int64_t channels, int64_t maps, bool plain) {
+static double one_winograd(int out, int64_t channels, int64_t maps, bool plain) {
   qn_conv c = random_conv(2, 0);
   qn_window *w = &c.window;
   w->out_points = w->in_points = 1;
   w->taps = 9;
   for (int d = 0; d < 2; d++) {
     w->kernel[d] = 3;
-    w->stride[d] = w->dilation[d] = 1;
-    w->in[d] = 3 + below(20);
-    w->out[d] = w->in[d] + w->pad[d] + w->pad_end[d] - 2;
+    w->stride[d] = 1;
+    w->dilation[d] = below(2) ? 1 : 1 + below(5);
+    w->in[d] = 2 * w->dilation[d] + 1 + below(20);
+    w->out[d] = w->in[d] + w->pad[d] + w->pad_end[d] - 2 * w->dilation[d];
     w->in_points *= w->in[d], w->out_points *= w->out[d];
   }
   c.channels = channels;
@@ -156,12 +157,12 @@ static double one_winograd(int64_t channels, int64_t maps, bool plain) {
   qn_conv_tail tail = {.activation = plain ? (qn_activation){.min = -INFINITY, .max = INFINITY} : random_activation()};
   if (!plain && below(2)) tail.residual_channels = below(2) ? maps : 1 + below(maps);
   tail.residual = tail.residual_channels ? residual.f : NULL;
-  float *packed = qn_alloc(qn_conv_winograd_packed_count(maps, channels) * sizeof(float)), *direct = qn_alloc(qn_conv_nhwc_packed_count(1, maps, channels, 9) * sizeof(float));
-  void *room = qn_alloc(qn_conv_winograd_room(&c)), *direct_room = qn_alloc(qn_conv_nhwc_room(&c)), *pack_room = qn_alloc((size_t)(8 * 9 * channels) * sizeof(float));
-  qn_conv_winograd_pack(maps, channels, weights.f, packed);
+  float *packed = qn_alloc(qn_conv_winograd_packed_count(out, maps, channels) * sizeof(float)), *direct = qn_alloc(qn_conv_nhwc_packed_count(1, maps, channels, 9) * sizeof(float));
+  void *room = qn_alloc(qn_conv_winograd_room(out, &c)), *direct_room = qn_alloc(qn_conv_nhwc_room(&c)), *pack_room = qn_alloc((size_t)(8 * 9 * channels) * sizeof(float));
+  qn_conv_winograd_pack(out, maps, channels, weights.f, packed);
   qn_conv_nhwc_pack(1, maps, channels, 9, weights.f, direct, pack_room);
   expect(&c, &x, &weights, &bias, &residual, &tail, &y);
-  qn_conv_winograd(&c, x.f, packed, bias.f, &tail, y.f, room);
+  qn_conv_winograd(out, &c, x.f, packed, bias.f, &tail, y.f, room);
   CHECK(differences(&y, n_y, 2e-6 * (double)(9 * channels + 4)) == 0);
   double error = rms(&y, n_y);
   qn_conv_nhwc(&c, x.f, direct, bias.f, &tail, y.f, direct_room);
@@ -171,11 +172,12 @@ static double one_winograd(int64_t channels, int64_t maps, bool plain) {
 }
 
 TEST(winograd_convolutions) {
-  for (int i = 0; i < 60; i++) one_winograd(1 + below(40), 1 + below(40), false);
+  for (int i = 0; i < 90; i++) one_winograd(i % 2 ? 2 : 4, 1 + below(40), 1 + below(40), false);
 }
 
-TEST(winograd_errs_three_times_as_much_at_most) {
-  for (int i = 0; i < 4; i++) CHECK(one_winograd(64 << i % 2, 24, true) < 3);
+TEST(winograd_errs_three_times_as_much_at_most_and_in_small_tiles_half_as_much_again) {
+  for (int i = 0; i < 4; i++) CHECK(one_winograd(4, 64 << i % 2, 24, true) < 3);
+  for (int i = 0; i < 4; i++) CHECK(one_winograd(2, 64 << i % 2, 24, true) < 1.5);
 }
 
 TEST(sizes_past_the_address_space_are_refused) {
@@ -191,7 +193,7 @@ int main(void) {
   RUN(convolutions);
   RUN(depthwise_convolutions);
   RUN(winograd_convolutions);
-  RUN(winograd_errs_three_times_as_much_at_most);
+  RUN(winograd_errs_three_times_as_much_at_most_and_in_small_tiles_half_as_much_again);
   RUN(sizes_past_the_address_space_are_refused);
   return DONE();
 }
