@@ -105,7 +105,7 @@ static inline qn_f32x4 times(qn_f32x4 x, double k) { return qn_mul4(x, qn_splat4
 static inline qn_f32x4 plus(qn_f32x4 sum, qn_f32x4 x, double k) { return qn_madd4(x, qn_splat4((float)k), sum); }
 
 /* Bᵀ·d in one direction. */
-static inline void transform_in(const int out, const qn_f32x4 *d, qn_f32x4 *to) {
+static QN_INLINE void transform_in(const int out, const qn_f32x4 *d, qn_f32x4 *to) {
   if (out == 2) {
     to[0] = plus(d[2], d[0], -1);
     to[1] = qn_add(d[2], d[1]);
@@ -123,7 +123,7 @@ static inline void transform_in(const int out, const qn_f32x4 *d, qn_f32x4 *to) 
 }
 
 /* Aᵀ·m in one direction. */
-static inline void transform_out(const int out, const qn_f32x4 *m, qn_f32x4 *to) {
+static QN_INLINE void transform_out(const int out, const qn_f32x4 *m, qn_f32x4 *to) {
   qn_f32x4 sum_a = qn_add(m[1], m[2]), difference_a = plus(m[1], m[2], -1);
   if (out == 2) {
     to[0] = qn_add(m[0], sum_a);
@@ -138,7 +138,7 @@ static inline void transform_out(const int out, const qn_f32x4 *m, qn_f32x4 *to)
 }
 
 /* pixels: those of one tile, zeros where they lie off the picture; to: its place in the first of all matrices. */
-static inline void input_tile(const int out, const float *const *pixels, size_t channels, float *to, size_t matrix) {
+static QN_INLINE void input_tile(const int out, const float *const *pixels, size_t channels, float *to, size_t matrix) {
   const int in = out + 2;
   for (size_t c = 0; c < channels; c += 4) {
     qn_f32x4 rows[POINTS_MAX], d[IN_MAX], results[IN_MAX];
@@ -162,8 +162,10 @@ typedef struct place {
   int64_t point, down, right, rows, columns;
 } place;
 
-static inline void output_tile(const int out, const float *from, size_t matrix, const float *bias, const qn_tile_out *o, const place *at) {
+static QN_INLINE void output_tile(const int out, const float *from, size_t matrix, const float *bias, const qn_tile_out *o, const place *at) {
   const size_t in = (size_t)out + 2;
+  const bool plain = !o->residual && !o->activation.gated;
+  const qn_f32x4 min = qn_splat4(o->activation.min), max = qn_splat4(o->activation.max);
   for (int64_t k = 0; k < o->columns; k += 4) {
     qn_f32x4 half[4 * IN_MAX], m[IN_MAX], results[4];
     QN_UNROLL(6) for (size_t x = 0; x < in; x++) {
@@ -174,7 +176,13 @@ static inline void output_tile(const int out, const float *from, size_t matrix, 
     qn_f32x4 b = qn_load4(bias + k);
     for (int64_t y = 0; y < at->rows; y++) {
       transform_out(out, half + (size_t)y * in, results);
-      for (int64_t x = 0; x < at->columns; x++) qn_tile_put(o, qn_add(results[x], b), at->point + y * at->down + x * at->right, k);
+      const int64_t point = at->point + y * at->down;
+      if (plain && k + 4 <= o->columns && at->columns == out) {
+        float *to = o->y + point * o->stride + k;
+        QN_UNROLL(4) for (size_t x = 0; x < in - 2; x++, to += at->right * o->stride) qn_store4(to, qn_min4(qn_max4(qn_add(results[x], b), min), max));
+        continue;
+      }
+      for (int64_t x = 0; x < at->columns; x++) qn_tile_put(o, qn_add(results[x], b), point + x * at->right, k);
     }
   }
 }
@@ -222,9 +230,10 @@ static void convolve(const void *argument, int64_t from, int64_t to, int worker)
     for (int64_t t = 0; t < count; t++) {
       const float *pixels[POINTS_MAX];
       int64_t top = start_of(out_size, w, 0, (first + t) / across) - w->pad[0], left = start_of(out_size, w, 1, (first + t) % across) - w->pad[1];
-      for (int64_t p = 0; p < points; p++) {
-        int64_t py = top + p / in * w->dilation[0], px = left + p % in * w->dilation[1];
-        pixels[p] = py >= 0 && py < height && px >= 0 && px < width ? picture + (py * width + px) * channels : r.zeros;
+      const float **pixel = pixels;
+      for (int64_t v = 0, py = top; v < in; v++, py += w->dilation[0]) {
+        const float *line = py >= 0 && py < height ? picture + py * width * channels : NULL;
+        for (int64_t u = 0, px = left; u < in; u++, px += w->dilation[1]) *pixel++ = line && px >= 0 && px < width ? line + px * channels : r.zeros;
       }
       (out_size == 4 ? input_tile_4 : input_tile_2)(pixels, (size_t)channels, r.v + t * v_stride, v_matrix);
     }

@@ -4,8 +4,10 @@
 
 #if defined(__GNUC__)
 #define QN_NOINLINE __attribute__((noinline))
+#define QN_INLINE inline __attribute__((always_inline))
 #else
 #define QN_NOINLINE
+#define QN_INLINE inline
 #endif
 
 /* Loads are not moved over this point. */

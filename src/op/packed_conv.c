@@ -27,7 +27,7 @@ typedef struct conv_state {
 } conv_state;
 
 /* Winograd's weights are four times as large, or 1.8 times: past so many channels they would cost more memory and cache than they save time. */
-enum { WINOGRAD_MIN = 16, WINOGRAD_4_MAX = 128, WINOGRAD_2_MAX = 384 };
+enum { WINOGRAD_MIN = 16, WINOGRAD_4_MAX = 192, WINOGRAD_2_MAX = 384 };
 
 static bool all_ones(const qn_step *s, const char *name) {
   int64_t v[QN_MAX_RANK];
