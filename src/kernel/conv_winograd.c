@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "kernel/tile.h"
 
 enum { IN_MAX = 6, POINTS_MAX = IN_MAX * IN_MAX, CACHE_BYTES = 384 * 1024 /* both transformed blocks */, TILES_MAX = 64, TILES_MIN = 8,
@@ -19,6 +20,10 @@ static int64_t points_of(int out) { return (int64_t)(out + 2) * (out + 2); }
 static int64_t tiles_of(int out, int64_t channels, int64_t maps, int64_t tiles) {
   int64_t n = CACHE_BYTES / (int64_t)sizeof(float) / points_of(out) / (padded(channels) + padded(maps)) / QN_TILE_ROWS * QN_TILE_ROWS;
   n = n < TILES_MIN ? TILES_MIN : n > TILES_MAX ? TILES_MAX : n;
+  if (qn_parallel_width() > 1) { /* several blocks for each thread, though each reads all weights */
+    const int64_t share = (tiles / (3 * qn_parallel_width()) / QN_TILE_ROWS + 1) * QN_TILE_ROWS, fewest = share < TILES_MIN ? TILES_MIN : share;
+    n = n < fewest ? n : fewest;
+  }
   tiles = (tiles + QN_TILE_ROWS - 1) / QN_TILE_ROWS * QN_TILE_ROWS;
   return n < tiles ? n : tiles;
 }
@@ -98,7 +103,7 @@ static bool lay_out(int out, const qn_conv *c, uint8_t *base, rooms *r) {
 
 size_t qn_conv_winograd_room(int out, const qn_conv *c) {
   rooms r;
-  return lay_out(out, c, NULL, &r) ? r.size : SIZE_MAX;
+  return lay_out(out, c, NULL, &r) ? qn_parallel_room(r.size) : SIZE_MAX;
 }
 
 static inline qn_f32x4 times(qn_f32x4 x, double k) { return qn_mul4(x, qn_splat4((float)k)); }
@@ -214,8 +219,8 @@ static void convolve(const void *argument, int64_t from, int64_t to, int worker)
   int64_t height = w->in[0], width = w->in[1], across = tiles_along(out_size, w, 1), all = tiles_along(out_size, w, 0) * across, channels = c->channels;
   int64_t block = j->block, v_stride = padded(channels), m_stride = padded(c->maps);
   rooms r;
-  (void)worker;
-  lay_out(out_size, c, j->scratch, &r);
+  lay_out(out_size, c, NULL, &r);
+  lay_out(out_size, c, j->scratch + (size_t)worker * qn_parallel_part(r.size), &r);
   size_t each = qn_tile_packed_count(channels, c->maps), v_matrix = (size_t)(block * v_stride) + APART, m_matrix = (size_t)(block * m_stride) + APART;
   memset(r.zeros, 0, (size_t)v_stride * sizeof(float));
   memset(r.kinds, 1, (size_t)block / QN_TILE_ROWS);
@@ -257,5 +262,5 @@ void qn_conv_winograd(int out, const qn_conv *c, const float *x, const float *pa
   if (all == 0 || c->maps == 0) return;
   job j = {.c = c, .x = x, .packed = packed, .bias = bias, .tail = tail, .y = y, .scratch = scratch, .block = tiles_of(out, c->channels, c->maps, all), .out = out};
   j.blocks = (all + j.block - 1) / j.block;
-  convolve(&j, 0, c->batch * j.blocks, 0);
+  qn_parallel(c->batch * j.blocks, j.block * points_of(out) * (c->channels + 8) * (c->maps + 8), convolve, &j);
 }
