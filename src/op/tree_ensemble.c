@@ -69,7 +69,7 @@ static qn_status read_targets(qn_step *s, ensemble *e, bool classes, qn_tree_sou
     QN_TRY(qn_ml_labels(s, "classlabels_strings", "classlabels_int64s", &e->labels));
     t->n_targets = e->labels.count;
     e->positive = true;
-    e->one_weighted = t->n_targets == 2 && n > 0;
+    e->one_weighted = t->n_targets == 2 && n > 0 && e->n_base < 2; /* two base values are scores for both */
     for (size_t i = 0; i < n; i++) {
       e->positive = e->positive && !(real_at(t->weights, i) < 0);
       e->one_weighted = e->one_weighted && t->weight_targets[i] == t->weight_targets[0];
@@ -149,10 +149,9 @@ static void finish_targets(const ensemble *e, bool narrow, double *score, float 
 /* Two classes of which the trees score one: if it is the first, the other is made up from it. Returns the label's index. */
 static int finish_two(const ensemble *e, bool narrow, double *score, const uint8_t *reached, float *z) {
   const int scored = reached[1];
-  for (int i = 0; i < 2; i++)
-    if (e->n_base == 2 || (e->n_base == 1 && i == scored)) score[i] = add(e, narrow, score[i], e->n_base == 2 ? (size_t)i : 0);
+  if (e->n_base) score[scored] = add(e, narrow, score[scored], 0);
   z[0] = (float)score[0], z[1] = (float)score[1];
-  if (scored || e->n_base == 2) qn_score_row(e->transform, z, 2);
+  if (scored) qn_score_row(e->transform, z, 2);
   else qn_score_pair(e->transform, z[0], !e->positive, z);
   return score[scored] > (e->positive ? 0.5 : 0);
 }

@@ -52,6 +52,22 @@ describe('classical models', () => {
     assert.deepEqual(await run('LabelEncoder', attrs, [T('float64', [3], NaN, -0, 1)], { version: 4, type: 'int16' }), [[[3], [4, 5, -7]]]);
   });
 
+  test('two base values are scores of both classes, of which the trees add to one', async () => {
+    const attrs = { ...leaves, class_treeids: [0n, 0n], class_nodeids: [1n, 2n], class_ids: [1n, 1n], class_weights: [0.25, -1], base_values: [0.5, 0.5], classlabels_int64s: [4n, 5n] };
+    assert.deepEqual(await run('TreeEnsembleClassifier', attrs, [f([2, 1], 0, 1)], { outputs: 2, type: undefined }), [[[2], [5, 4]], [[2, 2], [0.5, 0.75, 0.5, -0.5]]]);
+  });
+
+  test('base values are added where no leaf has a weight, and probit is exact near one half', async () => {
+    const attrs = { ...leaves, n_targets: 2n, target_treeids: [0n, 0n], target_nodeids: [1n, 2n], target_ids: [0n, 0n], target_weights: [0.25, 1], base_values: [0.25, 2] };
+    assert.deepEqual(await run('TreeEnsembleRegressor', attrs, [f([2, 1], 0, 1)]), [[[2, 2], [0.5, 2, 1.25, 2]]]);
+    const half = { ...attrs, n_targets: 1n, target_weights: [0.498, 0.502], base_values: [0], post_transform: 'PROBIT' };
+    const [[, [low, high]]] = await run('TreeEnsembleRegressor', half, [f([2, 1], 0, 1)]);
+    assert.ok(Math.abs(low + 0.0050133) < 1e-5 && Math.abs(high - 0.0050133) < 1e-5, `${low}, ${high}`);
+    const pair = { ...leaves, class_treeids: [0n, 0n], class_nodeids: [1n, 2n], class_ids: [0n, 0n], class_weights: [0.498, 0.75], classlabels_int64s: [4n, 5n], post_transform: 'PROBIT' };
+    const [, [, z]] = await run('TreeEnsembleClassifier', pair, [f([1, 1], 0)], { outputs: 2, type: undefined });
+    assert.ok(Math.abs(z[0] - 0.0050133) < 1e-5 && Math.abs(z[1] + 0.0050133) < 1e-5, String(z));
+  });
+
   test('the greater of two weighted classes wins', async () => {
     const attrs = { ...leaves, class_treeids: [0n, 0n, 0n, 0n], class_nodeids: [1n, 1n, 2n, 2n], class_ids: [0n, 1n, 0n, 1n], class_weights: [0.75, 0.25, 0.25, 0.75], classlabels_strings: ['p', 'q'] };
     const results = await run('TreeEnsembleClassifier', attrs, [f([2, 1], 0, 1)], { outputs: 2, type: undefined });
