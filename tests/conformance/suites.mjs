@@ -40,7 +40,8 @@ export function writeExpected(expected) {
 /** Why a case does not pass, in a few words. @param {string} suite @param {any} meta @param {any} result */
 export function reasonOf(suite, meta, { status, cause, detail = '' }) {
   if (meta.suspect) return `doubtful case: ${meta.suspect}`;
-  if (suite === 'debian' && DOUBTFUL[meta.id]) return `doubtful case: ${DOUBTFUL[meta.id]}`;
+  const doubt = (suite === 'debian' && DOUBTFUL[meta.id]) || CONTRADICTING.find(([part]) => meta.id.includes(part))?.[1];
+  if (doubt) return `doubtful case: ${doubt}`;
   if (meta.tags.includes('random')) return 'compares random numbers, which no other implementation repeats';
   if (status === 'unsupported') return `the runner cannot hand over ${cause}`;
   const missing = /Quern does not have: (.*)/.exec(detail);
@@ -58,3 +59,15 @@ const DOUBTFUL = {
   'node/test_qlinearmatmul_2D_int8_float16': WRAPPED, 'node/test_qlinearmatmul_2D_int8_float32': WRAPPED,
   'node/test_qlinearmatmul_3D_int8_float16': WRAPPED, 'node/test_qlinearmatmul_3D_int8_float32': WRAPPED,
 };
+/** Cases of any suite, by a part of their names. */
+const CONTRADICTING = [
+  ['test_adam_multiple', 'was computed with an epsilon of 0.01, which the node does not have'],
+  ['test_averagepool_3d_dilations_large_count_include_pad_is_1_ceil_mode_is_True', 'counts positions beyond the padding; later releases of ONNX have it corrected'],
+  ['test_convtranspose_autopad_same__opset14', 'pads as the standard said before 1.11, which mixed up SAME_UPPER and SAME_LOWER'],
+  ['test_resize_upsample_sizes_nearest_floor_align_corners__opset11', 'was computed with nearest_mode floor, which the node does not have'],
+  ['test_resize_upsample_sizes_nearest_round_prefer_ceil_asymmetric__opset11', 'was computed with nearest_mode round_prefer_ceil, which the node does not have'],
+  ['multihead-attention__16', 'forgets the share e^-10 of the other key'],
+  ['resize-pack__02', 'its second set of data gives sizes, for which the node has no input'],
+  ['rotary-embedding__0', 'expects numbers rounded to four digits'],
+  ['test_dft_inverse', 'expects the rounding errors of one implementation, up to 2e-7, where the exact value is 0'],
+];
