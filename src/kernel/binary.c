@@ -143,7 +143,7 @@ static bool binary_i64(qn_binary f, const int64_t *a, const int64_t *b, int64_t 
     LOOP(QN_BITOR, u | v)
     LOOP(QN_BITXOR, u ^ v)
     LOOP(QN_SHIFT_LEFT, (uint64_t)v > 63 ? 0 : (uint64_t)u << v)
-    LOOP(QN_SHIFT_RIGHT, (uint64_t)v > 63 ? 0 : (uint64_t)u >> v)
+    LOOP(QN_SHIFT_RIGHT, u >> ((uint64_t)v > 63 ? 63 : v)) /* copies the sign */
     TESTS
   }
   return true;
@@ -161,6 +161,7 @@ static bool binary_u64(qn_binary f, const uint64_t *a, const uint64_t *b, uint64
     case QN_FMOD:
     CALL(QN_MOD, u % v)
     LOOP(QN_PRELU, ((void)v, u))
+    LOOP(QN_SHIFT_RIGHT, v > 63 ? 0 : u >> v)
     TESTS
     default: return binary_i64(f, (const int64_t *)a, (const int64_t *)b, (int64_t *)y, truth, n);
   }

@@ -89,7 +89,7 @@ static qn_status plan_shift(qn_step *s) {
   const char *way = qn_attr_text(s, "direction", "");
   if (strcmp(way, "LEFT") != 0 && strcmp(way, "RIGHT") != 0)
     return qn_step_fail(s, QN_ERR_ARGUMENT, "direction is '%s'; 'LEFT' or 'RIGHT' is expected", way);
-  return plan_of(s, QN_UNSIGNED_TYPES);
+  return plan_of(s, QN_INTEGER_TYPES);
 }
 
 static qn_status run_in(qn_step *s, qn_binary f, qn_compute c) {
@@ -162,7 +162,7 @@ ENTRY(equal, "Equal", 7, 0, QN_LAYOUT_ELEMENTWISE, plan_equal, run_equal)
 ENTRY(equal_legacy, "Equal", 1, 6, QN_LAYOUT_PLAIN, plan_equal, run_equal)
 
 static qn_status run_bit_shift(qn_step *s) {
-  return run_in(s, qn_attr_text(s, "direction", "")[0] == 'L' ? QN_SHIFT_LEFT : QN_SHIFT_RIGHT, QN_IN_U64);
+  return run_in(s, qn_attr_text(s, "direction", "")[0] == 'L' ? QN_SHIFT_LEFT : QN_SHIFT_RIGHT, qn_compute_of(qn_in(s, 0)->dtype));
 }
 ENTRY(bit_shift, "BitShift", 11, 0, PLAIN_FLAGS, plan_shift, run_bit_shift)
 

@@ -95,7 +95,7 @@ static bool pair_i64(qn_binary f, qn_dtype dtype, int64_t u, int64_t v, int64_t 
   qn_store(QN_IN_I64, dtype, &x[0], 0, 1, &u, (qn_cast_mode){0});
   qn_store(QN_IN_I64, dtype, &x[1], 0, 1, &v, (qn_cast_mode){0});
   qn_tensor a = tensor(dtype, 0, NULL, &x[0]), b = tensor(dtype, 0, NULL, &x[1]), c = tensor(dtype, 0, NULL, &z);
-  bool ok = qn_binary_run(f, f >= QN_SHIFT_LEFT ? QN_IN_U64 : qn_compute_of(dtype), &a, &b, &c, -INFINITY, INFINITY);
+  bool ok = qn_binary_run(f, qn_compute_of(dtype), &a, &b, &c, -INFINITY, INFINITY);
   qn_load(QN_IN_I64, dtype, &z, 0, 1, y);
   return ok;
 }
@@ -120,6 +120,8 @@ TEST(integers) {
   CHECK(pair_i64(QN_SHIFT_LEFT, QN_UINT32, 1, 32, &y) && y == 0);
   CHECK(pair_i64(QN_SHIFT_RIGHT, QN_UINT64, -1, 63, &y) && y == 1);
   CHECK(pair_i64(QN_SHIFT_RIGHT, QN_UINT64, -1, 64, &y) && y == 0);
+  CHECK(pair_i64(QN_SHIFT_RIGHT, QN_INT64, -7, 1, &y) && y == -4);
+  CHECK(pair_i64(QN_SHIFT_RIGHT, QN_INT64, INT64_MIN, -1, &y) && y == -1);
 }
 
 static float pair_f32(qn_binary f, float u, float v) {

@@ -1,4 +1,5 @@
-/* Element types that ONNX allows and of which its own cases have none: floats of 8 bits in QLinearMatMul, complex numbers in Unique. */
+/* What ONNX allows and its own cases do not have: floats of 8 bits in QLinearMatMul, complex numbers in Unique, and of opset 28 the
+ * order of SpaceToDepth and shifts of signed numbers. */
 #define _POSIX_C_SOURCE 199309L
 #include <math.h>
 #include <string.h>
@@ -76,9 +77,44 @@ TEST(complex_numbers_are_found_once) {
   CHECK(result(0)->count == 4 && result(0)->dims[0] == 2 && memcmp(result(0)->data, kept, sizeof kept) == 0);
 }
 
+TEST(blocks_in_both_orders) {
+  float x[16], dcr[16], crd[16]; /* [1, 2, 2, 4] -> [1, 8, 1, 2] */
+  for (int c = 0; c < 2; c++)
+    for (int i = 0; i < 2; i++)
+      for (int j = 0; j < 2; j++)
+        for (int w = 0; w < 2; w++) {
+          const float v = x[(c * 2 + i) * 4 + w * 2 + j] = (float)(c * 1000 + i * 100 + w * 10 + j);
+          dcr[((i * 2 + j) * 2 + c) * 2 + w] = crd[((c * 2 + i) * 2 + j) * 2 + w] = v;
+        }
+  for (int order = 0; order < 2; order++) {
+    begin_node("", "SpaceToDepth", 28, 1);
+    attr_int("blocksize", 2);
+    attr_text("mode", order ? "CRD" : "DCR");
+    add_input(QN_FLOAT, DIMS(1, 2, 2, 4), x);
+    CHECK(run_node() == QN_OK && result(0)->dims[1] == 8 && memcmp(result(0)->data, order ? crd : dcr, sizeof x) == 0);
+  }
+  begin_node("", "SpaceToDepth", 28, 1);
+  attr_int("blocksize", 2);
+  attr_text("mode", "RCD");
+  add_input(QN_FLOAT, DIMS(1, 2, 2, 4), x);
+  CHECK(run_node() == QN_ERR_ARGUMENT && strstr(one.error, "RCD"));
+}
+
+TEST(shifts_copy_the_sign) {
+  const int8_t x[] = {-128, -1, -3, 127, -5, 64}, y[] = {1, 7, 8, 1, -1, 1}, right[] = {-64, -1, -1, 63, -1, 32}, left[] = {0, -128, 0, -2, 0, -128};
+  for (int way = 0; way < 2; way++) {
+    begin_node("", "BitShift", 28, 1);
+    attr_text("direction", way ? "LEFT" : "RIGHT");
+    add_input(QN_INT8, DIMS(6), x), add_input(QN_INT8, DIMS(6), y);
+    CHECK(run_node() == QN_OK && memcmp(result(0)->data, way ? left : right, sizeof x) == 0);
+  }
+}
+
 int main(void) {
   RUN(floats_of_8_bits_multiply);
   RUN(complex_numbers_are_found_once);
+  RUN(blocks_in_both_orders);
+  RUN(shifts_copy_the_sign);
   qn_model_free(one.model);
   return DONE();
 }
