@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "kernel/gemm.h"
 #include "kernel/softmax.h"
 #include "kernel/unary.h"
@@ -63,7 +64,9 @@ size_t qn_attention_room(const qn_attention *a) {
   shape s = shape_of(a);
   size_t size;
   rooms m;
-  return lay_out(a, &s, NULL, &size, &m) ? size + QN_ALIGN : 0;
+  if (!lay_out(a, &s, NULL, &size, &m)) return 0;
+  size = qn_parallel_room(size + QN_ALIGN);
+  return size < SIZE_MAX / 2 ? size : 0;
 }
 
 /* ---- one row ---- */
@@ -270,20 +273,33 @@ static void run_block(const qn_attention *a, const shape *s, const rooms *m, int
             (uint8_t *)a->y.data + (size_t)(b * a->y.batch + h * a->y.head + (row + r) * a->y.row) * size_of(a->y.dtype), (size_t)a->v_width, (qn_cast_mode){0});
 }
 
-void qn_attention_run(const qn_attention *a, void *scratch) {
+typedef struct job {
+  const qn_attention *a;
+  uint8_t *scratch;
+} job;
+
+/* Heads of K and V, over the whole batch. */
+static void attend(const void *argument, int64_t first, int64_t last, int worker) {
+  const qn_attention *a = ((const job *)argument)->a;
   shape s = shape_of(a);
   rooms m;
   size_t size;
-  lay_out(a, &s, scratch, &size, &m);
-  int64_t group = a->kv_heads ? a->heads / a->kv_heads : 0;
-  for (int64_t b = 0; b < a->batch; b++)
-    for (int64_t g = 0; g < a->kv_heads; g++) {
-      matrix k = {0}, v = {0};
-      if (!a->past_softmax) k = head_of(&s, &a->k, b, g, a->keys, a->width, s.widens_k, m.k, m.packed_k, true);
-      if (!a->scores_only) v = head_of(&s, &a->v, b, g, a->keys, a->v_width, s.widens_v, m.v, m.packed_v, false);
-      for (int64_t h = g * group; h < (g + 1) * group; h++)
-        for (int64_t row = 0; row < a->rows; row += s.block) run_block(a, &s, &m, b, h, row, &k, &v);
-    }
+  lay_out(a, &s, NULL, &size, &m);
+  lay_out(a, &s, ((const job *)argument)->scratch + (size_t)worker * qn_parallel_part(size + QN_ALIGN), &size, &m);
+  int64_t group = a->heads / a->kv_heads;
+  for (int64_t i = first; i < last; i++) {
+    const int64_t b = i / a->kv_heads, g = i % a->kv_heads;
+    matrix k = {0}, v = {0};
+    if (!a->past_softmax) k = head_of(&s, &a->k, b, g, a->keys, a->width, s.widens_k, m.k, m.packed_k, true);
+    if (!a->scores_only) v = head_of(&s, &a->v, b, g, a->keys, a->v_width, s.widens_v, m.v, m.packed_v, false);
+    for (int64_t h = g * group; h < (g + 1) * group; h++)
+      for (int64_t row = 0; row < a->rows; row += s.block) run_block(a, &s, &m, b, h, row, &k, &v);
+  }
+}
+
+void qn_attention_run(const qn_attention *a, void *scratch) {
+  const job j = {a, scratch};
+  if (a->kv_heads) qn_parallel(a->batch * a->kv_heads, a->heads / a->kv_heads * a->rows * a->keys * (a->width + a->v_width + 16), attend, &j);
 }
 
 /* ---- around it ---- */

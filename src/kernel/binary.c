@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/parallel.h"
 #include "kernel/simd.h"
 #include "kernel/vmath.h"
 
@@ -179,29 +180,55 @@ static void clamp(qn_compute c, void *y, size_t n, float low, float high) {
   }
 }
 
-bool qn_binary_run(qn_binary f, qn_compute c, const qn_tensor *a, const qn_tensor *b, qn_tensor *y, float low, float high) {
+typedef struct job {
+  qn_binary f;
+  qn_compute c;
+  const qn_tensor *a, *b;
+  qn_tensor *y;
+  float low, high;
+  bool *divides; /* set to false where an integer is divided by zero */
+} job;
+
+/* Chunks of elements. */
+static void combine(const void *argument, int64_t first, int64_t last, int worker) {
+  const job *j = argument;
+  const qn_compute c = j->c;
+  const qn_tensor *y = j->y;
   uint64_t left[QN_FEED_CHUNK], right[QN_FEED_CHUNK], result[QN_FEED_CHUNK];
   qn_feed feed_a, feed_b;
-  qn_feed_init(&feed_a, c, a, y->rank, y->dims);
-  qn_feed_init(&feed_b, c, b, y->rank, y->dims);
-  const bool test = f >= QN_EQUAL, direct = test || y->dtype == qn_compute_dtype(c);
-  const bool clamps = !test && (low > -INFINITY || high < INFINITY);
-  const size_t size = test ? 1 : c == QN_IN_F32 ? 4 : 8, count = (size_t)y->count;
-  for (size_t done = 0, n; done < count; done += n) {
+  (void)worker;
+  qn_feed_init(&feed_a, c, j->a, y->rank, y->dims);
+  qn_feed_init(&feed_b, c, j->b, y->rank, y->dims);
+  const bool test = j->f >= QN_EQUAL, direct = test || y->dtype == qn_compute_dtype(c);
+  const bool clamps = !test && (j->low > -INFINITY || j->high < INFINITY);
+  const size_t size = test ? 1 : c == QN_IN_F32 ? 4 : 8, end = (size_t)last * QN_FEED_CHUNK, count = end < (size_t)y->count ? end : (size_t)y->count;
+  qn_feed_seek(&feed_a, (size_t)first * QN_FEED_CHUNK);
+  qn_feed_seek(&feed_b, (size_t)first * QN_FEED_CHUNK);
+  for (size_t done = (size_t)first * QN_FEED_CHUNK, n; done < count; done += n) {
     n = count - done < QN_FEED_CHUNK ? count - done : QN_FEED_CHUNK;
     const void *u = qn_feed_next(&feed_a, n, left), *v = qn_feed_next(&feed_b, n, right);
     void *to = direct ? (char *)y->data + done * size : (void *)result;
+    bool divides = true;
     switch (c) {
-      case QN_IN_F32: binary_f32(f, u, v, to, to, n); break;
-      case QN_IN_F64: binary_f64(f, u, v, to, to, n); break;
-      case QN_IN_U64:
-        if (!binary_u64(f, u, v, to, to, n)) return false;
-        break;
-      default:
-        if (!binary_i64(f, u, v, to, to, n)) return false;
+      case QN_IN_F32: binary_f32(j->f, u, v, to, to, n); break;
+      case QN_IN_F64: binary_f64(j->f, u, v, to, to, n); break;
+      case QN_IN_U64: divides = binary_u64(j->f, u, v, to, to, n); break;
+      default: divides = binary_i64(j->f, u, v, to, to, n);
     }
-    if (clamps) clamp(c, to, n, low, high);
+    if (!divides) {
+      *j->divides = false;
+      return;
+    }
+    if (clamps) clamp(c, to, n, j->low, j->high);
     if (!direct) qn_store(c, y->dtype, y->data, done, n, result, (qn_cast_mode){0});
   }
-  return true;
+}
+
+bool qn_binary_run(qn_binary f, qn_compute c, const qn_tensor *a, const qn_tensor *b, qn_tensor *y, float low, float high) {
+  bool divides = true;
+  const job j = {f, c, a, b, y, low, high, &divides};
+  const int64_t chunks = (y->count + QN_FEED_CHUNK - 1) / QN_FEED_CHUNK;
+  if (c == QN_IN_F32) qn_parallel(chunks, QN_FEED_CHUNK * 8, combine, &j);
+  else combine(&j, 0, chunks, 0);
+  return divides;
 }

@@ -29,6 +29,15 @@ void qn_feed_init(qn_feed *feed, qn_compute compute, const qn_tensor *operand, i
   if (feed->rank == 1 && feed->stride[0] == 0) feed->rank = 0;
 }
 
+void qn_feed_seek(qn_feed *feed, size_t first) {
+  feed->offset = 0;
+  for (int d = feed->rank - 1; d >= 0; d--) {
+    feed->index[d] = first % feed->dims[d];
+    feed->offset += feed->index[d] * feed->stride[d];
+    first /= feed->dims[d];
+  }
+}
+
 static void spread(void *to, const void *from, size_t size, size_t n) {
   if (size == 4) {
     uint32_t v, *p = to;

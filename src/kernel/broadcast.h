@@ -22,6 +22,8 @@ typedef struct qn_feed {
 
 /* The operand must broadcast to the output's shape. */
 void qn_feed_init(qn_feed *feed, qn_compute compute, const qn_tensor *operand, int rank, const int64_t *dims);
+/* Goes to element `first` of the output. */
+void qn_feed_seek(qn_feed *feed, size_t first);
 /* The next n elements (at most QN_FEED_CHUNK); `buffer` has room for them and is the same at every call of this feed. */
 const void *qn_feed_next(qn_feed *feed, size_t n, void *buffer);
 

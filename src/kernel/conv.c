@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "kernel/simd.h"
 
 enum { BLOCK_BYTES = 512 * 1024, BLOCK_MAX = 96, BLOCK_MIN = 12 };
@@ -56,7 +57,7 @@ void qn_conv_pack(int64_t groups, int64_t maps, int64_t group_channels, int64_t 
   }
 }
 
-size_t qn_conv_room(const qn_conv *c) {
+static size_t room_of(const qn_conv *c) { /* one thread's; 0 on overflow */
   size_t depth, rows, sums, taps, total;
   int64_t group_channels = c->channels / c->groups;
   if (!qn_size_mul((size_t)group_channels, (size_t)c->window.taps, &depth) || depth > INT32_MAX) return 0;
@@ -66,6 +67,11 @@ size_t qn_conv_room(const qn_conv *c) {
       !qn_size_add(total, taps, &total) || !qn_size_add(total, 4 * QN_ALIGN, &total))
     return 0;
   return total;
+}
+
+size_t qn_conv_room(const qn_conv *c) {
+  const size_t size = room_of(c), all = size ? qn_parallel_room(size) : 0;
+  return all < SIZE_MAX ? all : 0;
 }
 
 static void depthwise_f32(const qn_conv *c, const float *x, const float *w, const float *bias, float *y, qn_tap *taps) {
@@ -107,48 +113,63 @@ static void gather(const qn_conv *c, const float *x, int64_t point, qn_tap *taps
   }
 }
 
-void qn_conv_f32(const qn_conv *c, const float *x, const float *packed, const float *bias, float *y, void *scratch) {
-  int64_t group_channels = c->channels / c->groups, group_maps = c->maps / c->groups;
-  int64_t depth = group_channels * c->window.taps, block = block_of(depth, c->window.out_points);
-  if (c->batch == 0 || c->maps == 0 || block == 0) return;
-  float *rows = scratch;
-  float *sums = (float *)((uint8_t *)scratch + qn_align_up((size_t)(block * depth) * sizeof(float)));
+typedef struct job {
+  const qn_conv *c;
+  const float *x, *packed, *bias;
+  float *y;
+  uint8_t *scratch;
+  int64_t block, blocks; /* rows of a block; blocks of a picture's group */
+} job;
+
+static void convolve(const void *argument, int64_t first, int64_t last, int worker) {
+  const job *j = argument;
+  const qn_conv *c = j->c;
+  const float *packed = j->packed;
+  const int64_t group_channels = c->channels / c->groups, group_maps = c->maps / c->groups, depth = group_channels * c->window.taps, block = j->block;
+  float *rows = (float *)(void *)(j->scratch + (size_t)worker * qn_parallel_part(room_of(c)));
+  float *sums = (float *)((uint8_t *)rows + qn_align_up((size_t)(block * depth) * sizeof(float)));
   qn_tap *taps = (qn_tap *)(void *)((uint8_t *)sums + qn_align_up((size_t)(block * group_maps) * sizeof(float)));
-  if (is_depthwise(c)) {
-    depthwise_f32(c, x, packed, bias, y, taps);
-    return;
-  }
   /* Depthwise weights in plain order: one tap after another is a column of the [taps, maps] matrix. */
   bool columns = depthwise(c->groups, c->maps, group_channels);
   bool direct = pointwise(c), straight = c->y.channel == 1;
   size_t group_size = depth ? qn_gemm_packed_count(depth, group_maps, sizeof(float)) : 0;
-  for (int64_t n = 0; n < c->batch; n++)
-    for (int64_t g = 0; g < c->groups; g++) {
-      const float *in = x + n * c->x.batch + g * group_channels * c->x.channel;
-      float *out = y + n * c->y.batch + g * group_maps * c->y.channel;
-      qn_epilogue e = {bias ? bias + g * group_maps : NULL, c->min, c->max};
-      for (int64_t p = 0; p < c->window.out_points; p += block) {
-        int64_t count = c->window.out_points - p < block ? c->window.out_points - p : block;
-        const float *a = in + p * c->x.point;
-        int64_t lda = c->x.point;
-        if (!direct) {
-          for (int64_t i = 0; i < count; i++) gather(c, in, p + i, taps, rows + i * depth);
-          a = rows;
-          lda = depth;
-        }
-        if (columns) {
-          for (int64_t i = 0; i < count; i++) {
-            float sum = e.bias ? *e.bias : 0.0f;
-            for (int64_t t = 0; t < depth; t++) sum += a[i * lda + t] * packed[t * c->maps + g];
-            out[(p + i) * c->y.point] = qn_clampf(sum, c->min, c->max);
-          }
-          continue;
-        }
-        float *to = straight ? out + p * c->y.point : sums;
-        int64_t ldc = straight ? c->y.point : group_maps;
-        qn_gemm(count, group_maps, depth, a, lda, packed + (size_t)g * group_size, to, ldc, &e);
-        for (int64_t m = 0; !straight && m < group_maps; m++)
-          for (int64_t i = 0; i < count; i++) out[m * c->y.channel + (p + i) * c->y.point] = sums[i * group_maps + m];
-      }
+  for (int64_t item = first; item < last; item++) {
+    const int64_t p = item % j->blocks * block, g = item / j->blocks % c->groups, n = item / j->blocks / c->groups;
+    const float *in = j->x + n * c->x.batch + g * group_channels * c->x.channel;
+    float *out = j->y + n * c->y.batch + g * group_maps * c->y.channel;
+    qn_epilogue e = {j->bias ? j->bias + g * group_maps : NULL, c->min, c->max};
+    int64_t count = c->window.out_points - p < block ? c->window.out_points - p : block;
+    const float *a = in + p * c->x.point;
+    int64_t lda = c->x.point;
+    if (!direct) {
+      for (int64_t i = 0; i < count; i++) gather(c, in, p + i, taps, rows + i * depth);
+      a = rows;
+      lda = depth;
     }
+    if (columns) {
+      for (int64_t i = 0; i < count; i++) {
+        float sum = e.bias ? *e.bias : 0.0f;
+        for (int64_t t = 0; t < depth; t++) sum += a[i * lda + t] * packed[t * c->maps + g];
+        out[(p + i) * c->y.point] = qn_clampf(sum, c->min, c->max);
+      }
+      continue;
+    }
+    float *to = straight ? out + p * c->y.point : sums;
+    int64_t ldc = straight ? c->y.point : group_maps;
+    qn_gemm(count, group_maps, depth, a, lda, packed + (size_t)g * group_size, to, ldc, &e);
+    for (int64_t m = 0; !straight && m < group_maps; m++)
+      for (int64_t i = 0; i < count; i++) out[m * c->y.channel + (p + i) * c->y.point] = sums[i * group_maps + m];
+  }
+}
+
+void qn_conv_f32(const qn_conv *c, const float *x, const float *packed, const float *bias, float *y, void *scratch) {
+  const int64_t depth = c->channels / c->groups * c->window.taps, points = c->window.out_points, block = block_of(depth, points);
+  if (c->batch == 0 || c->maps == 0 || block == 0) return;
+  const job j = {c, x, packed, bias, y, scratch, block, (points + block - 1) / block};
+  if (is_depthwise(c)) {
+    uint8_t *taps = (uint8_t *)scratch + qn_align_up((size_t)(block * depth) * sizeof(float)) + qn_align_up((size_t)(block * (c->maps / c->groups)) * sizeof(float));
+    depthwise_f32(c, x, packed, bias, y, (qn_tap *)(void *)taps);
+    return;
+  }
+  qn_parallel(c->batch * c->groups * j.blocks, block * depth * (c->maps / c->groups), convolve, &j);
 }

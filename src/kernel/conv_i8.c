@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/parallel.h"
 
 enum { BLOCK_BYTES = 256 * 1024, BLOCK_MIN = 8 };
 
@@ -82,13 +83,23 @@ static rooms lay_out(const qn_conv *c, uint8_t *base) {
 
 size_t qn_conv_i8_room(const qn_conv *c) {
   const rooms r = lay_out(c, NULL);
-  return r.fits ? r.size + QN_ALIGN : 0;
+  const size_t size = r.fits ? qn_parallel_room(r.size + QN_ALIGN) : 0;
+  return size < SIZE_MAX / 2 ? size : 0;
 }
 
 /* An output point and the corner of its window. */
 typedef struct cursor {
   int64_t at[QN_SPATIAL];
 } cursor;
+
+static cursor cursor_at(const qn_window *w, int64_t point) {
+  cursor p = {{0}};
+  for (int d = w->rank - 1; d >= 0; d--) {
+    p.at[d] = point % w->out[d];
+    point /= w->out[d];
+  }
+  return p;
+}
 
 static void advance(const qn_window *w, cursor *p) {
   for (int d = w->rank - 1; d >= 0; d--) {
@@ -124,27 +135,49 @@ static void fill_offsets(const qn_conv *c, int64_t *offsets) {
   }
 }
 
-static void depthwise(const qn_conv *c, const uint8_t *x, bool x_signed, int32_t x_zero, const int16_t *packed, const qn_i8_out *out, uint8_t *y, rooms *r) {
+typedef struct job {
+  const qn_conv *c;
+  const uint8_t *x;
+  bool x_signed;
+  int32_t x_zero;
+  const void *packed;
+  const int32_t *zero;
+  const qn_i8_out *out;
+  uint8_t *y, *scratch;
+  int64_t block, blocks, parts; /* rows of a block; blocks of a picture's group; parts of a block's columns */
+} job;
+
+static rooms rooms_of(const job *j, int worker) {
+  rooms r = lay_out(j->c, NULL);
+  r = lay_out(j->c, j->scratch + (size_t)worker * qn_parallel_part(r.size + QN_ALIGN));
+  fill_offsets(j->c, r.offsets);
+  return r;
+}
+
+/* Output points, over all pictures. */
+static void depthwise(const void *argument, int64_t first, int64_t last, int worker) {
+  const job *j = argument;
+  const qn_conv *c = j->c;
   const qn_window *w = &c->window;
-  const int64_t size = (int64_t)qn_dtype_size(out->dtype), pairs = (w->taps + 1) / 2;
-  memset(r->blank, (uint8_t)x_zero, (size_t)c->channels);
-  qn_depthwise_i8_start(c->maps, pairs, x_zero, packed, out->offset, r->start);
-  for (int64_t n = 0; n < c->batch; n++) {
-    const uint8_t *in = x + n * c->x.batch;
-    cursor at = {{0}};
-    r->pointers[2 * pairs - 1] = r->blank;
-    for (int64_t p = 0, corner; p < w->out_points; p++, advance(w, &at)) {
-      if (interior(w, &at, &corner)) {
-        for (int64_t t = 0; t < w->taps; t++) r->pointers[t] = in + corner * c->x.point + r->offsets[t];
-      } else {
-        const int64_t inside = qn_window_taps(w, p, r->taps, NULL);
-        for (int64_t t = 0; t < w->taps; t++) r->pointers[t] = r->blank;
-        for (int64_t t = 0; t < inside; t++) r->pointers[r->taps[t].index] = in + r->taps[t].at * c->x.point;
-      }
-      int32_t *sums = (int32_t *)(void *)r->sums;
-      qn_depthwise_i8_point(c->channels, pairs, r->pointers, x_signed, packed, r->start, sums);
-      qn_i8_finish(out, 0, c->maps, 1, sums, c->maps, y + (n * c->y.batch + p * c->y.point) * size, c->maps);
+  const int64_t size = (int64_t)qn_dtype_size(j->out->dtype), pairs = (w->taps + 1) / 2;
+  rooms r = rooms_of(j, worker);
+  memset(r.blank, (uint8_t)j->x_zero, (size_t)c->channels);
+  qn_depthwise_i8_start(c->maps, pairs, j->x_zero, j->packed, j->out->offset, r.start);
+  r.pointers[2 * pairs - 1] = r.blank;
+  cursor at = cursor_at(w, first % w->out_points);
+  for (int64_t i = first, corner; i < last; i++, advance(w, &at)) {
+    const int64_t n = i / w->out_points, p = i % w->out_points;
+    const uint8_t *in = j->x + n * c->x.batch;
+    if (interior(w, &at, &corner)) {
+      for (int64_t t = 0; t < w->taps; t++) r.pointers[t] = in + corner * c->x.point + r.offsets[t];
+    } else {
+      const int64_t inside = qn_window_taps(w, p, r.taps, NULL);
+      for (int64_t t = 0; t < w->taps; t++) r.pointers[t] = r.blank;
+      for (int64_t t = 0; t < inside; t++) r.pointers[r.taps[t].index] = in + r.taps[t].at * c->x.point;
     }
+    int32_t *sums = (int32_t *)(void *)r.sums;
+    qn_depthwise_i8_point(c->channels, pairs, r.pointers, j->x_signed, j->packed, r.start, sums);
+    qn_i8_finish(j->out, 0, c->maps, 1, sums, c->maps, j->y + (n * c->y.batch + p * c->y.point) * size, c->maps);
   }
 }
 
@@ -202,39 +235,52 @@ static void scatter(const qn_conv *c, const uint8_t *from, int64_t count, int64_
     for (int64_t i = 0; i < count; i++) memcpy(to + (size_t)(m * c->y.channel + i * c->y.point) * size, from + (size_t)(i * maps + m) * size, size);
 }
 
-void qn_conv_i8(const qn_conv *c, const void *x, bool x_signed, int32_t x_zero, const void *packed, const int32_t *zero, const qn_i8_out *out,
-                void *y, void *scratch) {
+static void convolve(const void *argument, int64_t first, int64_t last, int worker) {
+  const job *j = argument;
+  const qn_conv *c = j->c;
   const qn_window *w = &c->window;
   const int64_t channels = c->channels / c->groups, maps = c->maps / c->groups, depth = channels * w->taps, lda = qn_gemm_i8_depth(depth);
-  const size_t size = qn_dtype_size(out->dtype), each = depth ? qn_gemm_packed_count(lda, maps, 1) : 0;
-  rooms r = lay_out(c, scratch);
-  if (c->batch == 0 || maps == 0 || w->out_points == 0) return;
-  fill_offsets(c, r.offsets);
+  const size_t size = qn_dtype_size(j->out->dtype), each = depth ? qn_gemm_packed_count(lda, maps, 1) : 0;
+  const bool matrix = pointwise(c), straight = c->y.channel == 1;
+  const int64_t run = w->dilation[w->rank - 1] == 1 && c->groups == 1 ? w->kernel[w->rank - 1] : 1;
+  rooms r = rooms_of(j, worker);
+  for (int64_t i = first, found = -1; i < last; i++) {
+    const int64_t which = i / j->parts, part = i % j->parts, p = which % j->blocks * j->block, g = which / j->blocks % c->groups, n = which / j->blocks / c->groups;
+    const int64_t from = qn_parallel_column(part, j->parts, maps), column = g * maps + from, width = qn_parallel_column(part + 1, j->parts, maps) - from;
+    const int64_t count = w->out_points - p < j->block ? w->out_points - p : j->block;
+    const uint8_t *in = j->x + n * c->x.batch + g * channels * c->x.channel;
+    qn_i8_out out = *j->out;
+    if (out.offset) out.offset += column;
+    if (out.scale) out.scale += column;
+    if (out.bias) out.bias += column;
+    if (which != found && matrix) qn_i8_widen(in + p * c->x.point, j->x_signed, j->x_zero, count * depth, r.rows);
+    if (which != found && !matrix && depth) {
+      cursor at = cursor_at(w, p);
+      for (int64_t k = 0; k < count; k++, advance(w, &at)) gather(c, in, j->x_signed, j->x_zero, run, p + k, &at, &r, r.rows + k * lda);
+    }
+    found = which;
+    uint8_t *to = j->y + (size_t)(n * c->y.batch + column * c->y.channel + p * c->y.point) * size;
+    qn_gemm_i8(count, width, depth, r.rows, lda, (const int8_t *)j->packed + (size_t)g * each + from * lda, j->zero ? j->zero + column : NULL, &out,
+               straight ? to : r.sums, straight ? c->y.point : width);
+    if (!straight) scatter(c, r.sums, count, width, size, to);
+  }
+}
+
+void qn_conv_i8(const qn_conv *c, const void *x, bool x_signed, int32_t x_zero, const void *packed, const int32_t *zero, const qn_i8_out *out,
+                void *y, void *scratch) {
+  const int64_t channels = c->channels / c->groups, maps = c->maps / c->groups, depth = channels * c->window.taps, points = c->window.out_points;
+  if (c->batch == 0 || maps == 0 || points == 0) return;
+  job j = {c, x, x_signed, x_zero, packed, zero, out, y, scratch, block_of(depth, points), 0, 0};
   if (qn_conv_i8_is_depthwise(c->groups, c->maps, channels)) {
-    if (c->x.channel == 1 && c->y.channel == 1) depthwise(c, x, x_signed, x_zero, packed, out, y, &r);
-    else depthwise_planes(c, x, x_signed, x_zero, packed, out, y, &r);
+    if (c->x.channel == 1 && c->y.channel == 1) {
+      qn_parallel(c->batch * points, c->maps * (c->window.taps + 4) * 2, depthwise, &j);
+    } else {
+      rooms r = rooms_of(&j, 0);
+      depthwise_planes(c, x, x_signed, x_zero, packed, out, y, &r);
+    }
     return;
   }
-  const bool matrix = pointwise(c), straight = c->y.channel == 1;
-  const int64_t block = block_of(depth, w->out_points), last = w->kernel[w->rank - 1];
-  const int64_t run = w->dilation[w->rank - 1] == 1 && c->groups == 1 ? last : 1;
-  for (int64_t n = 0; n < c->batch; n++)
-    for (int64_t g = 0; g < c->groups; g++) {
-      const uint8_t *in = (const uint8_t *)x + n * c->x.batch + g * channels * c->x.channel;
-      uint8_t *to = (uint8_t *)y + (size_t)(n * c->y.batch + g * maps * c->y.channel) * size;
-      qn_i8_out part = *out;
-      if (part.offset) part.offset += g * maps;
-      if (part.scale) part.scale += g * maps;
-      if (part.bias) part.bias += g * maps;
-      cursor at = {{0}};
-      for (int64_t p = 0; p < w->out_points; p += block) {
-        const int64_t count = w->out_points - p < block ? w->out_points - p : block;
-        if (matrix) qn_i8_widen(in + p * c->x.point, x_signed, x_zero, count * depth, r.rows);
-        for (int64_t i = 0; i < count && !matrix && depth; i++, advance(w, &at)) gather(c, in, x_signed, x_zero, run, p + i, &at, &r, r.rows + i * lda);
-        uint8_t *results = straight ? to + (size_t)(p * c->y.point) * size : r.sums;
-        qn_gemm_i8(count, maps, depth, r.rows, lda, (const int8_t *)packed + (size_t)g * each, zero ? zero + g * maps : NULL, &part, results,
-                   straight ? c->y.point : maps);
-        if (!straight) scatter(c, r.sums, count, maps, size, to + (size_t)(p * c->y.point) * size);
-      }
-    }
+  j.blocks = (points + j.block - 1) / j.block;
+  j.parts = qn_parallel_parts(c->batch * c->groups * j.blocks, maps);
+  qn_parallel(c->batch * c->groups * j.blocks * j.parts, j.block * depth * maps / 2 / j.parts, convolve, &j);
 }

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/parallel.h"
 #include "kernel/transpose.h"
 
 void qn_strides(int rank, const int64_t *dims, int64_t *strides) {
@@ -78,29 +79,23 @@ void qn_fill_run(unsigned bits, const void *x, int64_t x_at, void *y, int64_t y_
   if (n > 0) copy_step(bits, x, x_at, 0, y, y_at, 1, n);
 }
 
-void qn_copy_strided(unsigned bits, int rank, const int64_t *dims, const void *x, int64_t x_at, const int64_t *x_strides,
-                     void *y, int64_t y_at, const int64_t *y_strides) {
-  int64_t d[QN_COPY_RANK], xs[QN_COPY_RANK], ys[QN_COPY_RANK], at[QN_COPY_RANK] = {0};
-  int n = 0;
-  for (int i = 0; i < rank; i++)
-    if (dims[i] == 0) return;
-  for (int i = 0; i < rank; i++) { /* drop dimensions of one, merge neighbours that are one run in both */
-    if (dims[i] == 1) continue;
-    if (n && xs[n - 1] == x_strides[i] * dims[i] && ys[n - 1] == y_strides[i] * dims[i]) {
-      d[n - 1] *= dims[i];
-      xs[n - 1] = x_strides[i];
-      ys[n - 1] = y_strides[i];
-      continue;
-    }
-    d[n] = dims[i];
-    xs[n] = x_strides[i];
-    ys[n] = y_strides[i];
-    n++;
-  }
-  if (n == 0) {
-    copy_step(bits, x, x_at, 1, y, y_at, 1, 1);
-    return;
-  }
+typedef struct job {
+  unsigned bits;
+  int n, split; /* dimensions; the one that is shared out */
+  int64_t d[QN_COPY_RANK], xs[QN_COPY_RANK], ys[QN_COPY_RANK], x_at, y_at;
+  const void *x;
+  void *y;
+} job;
+
+static void copy_part(const void *argument, int64_t first, int64_t last, int worker) {
+  job j = *(const job *)argument;
+  (void)worker;
+  const unsigned bits = j.bits;
+  const void *x = j.x;
+  void *y = j.y;
+  int64_t *d = j.d, *xs = j.xs, *ys = j.ys, at[QN_COPY_RANK] = {0}, x_at = j.x_at + first * xs[j.split], y_at = j.y_at + first * ys[j.split];
+  int n = j.n;
+  d[j.split] = last - first;
   int64_t inner = d[n - 1], x_step = xs[n - 1], y_step = ys[n - 1], rows = 0, row_y = 0;
   n--;
   if (bits >= 8 && y_step == 1 && x_step > 1) /* columns of x become rows of y */
@@ -133,4 +128,38 @@ void qn_copy_strided(unsigned bits, int rank, const int64_t *dims, const void *x
     }
     if (k < 0) return;
   }
+}
+
+void qn_copy_strided(unsigned bits, int rank, const int64_t *dims, const void *x, int64_t x_at, const int64_t *x_strides,
+                     void *y, int64_t y_at, const int64_t *y_strides) {
+  job j = {.bits = bits, .x = x, .x_at = x_at, .y = y, .y_at = y_at};
+  int64_t *d = j.d, *xs = j.xs, *ys = j.ys;
+  int n = 0;
+  for (int i = 0; i < rank; i++)
+    if (dims[i] == 0) return;
+  for (int i = 0; i < rank; i++) { /* drop dimensions of one, merge neighbours that are one run in both */
+    if (dims[i] == 1) continue;
+    if (n && xs[n - 1] == x_strides[i] * dims[i] && ys[n - 1] == y_strides[i] * dims[i]) {
+      d[n - 1] *= dims[i];
+      xs[n - 1] = x_strides[i];
+      ys[n - 1] = y_strides[i];
+      continue;
+    }
+    d[n] = dims[i];
+    xs[n] = x_strides[i];
+    ys[n] = y_strides[i];
+    n++;
+  }
+  if (n == 0) {
+    copy_step(bits, x, x_at, 1, y, y_at, 1, 1);
+    return;
+  }
+  j.n = n;
+  int64_t count = 1;
+  for (int i = 0; i < n; i++) {
+    count *= d[i];
+    if (qn_parallel_width() > 1 && d[i] > d[j.split]) j.split = i;
+  }
+  if (bits >= 8) qn_parallel(d[j.split], count / d[j.split] * 6, copy_part, &j);
+  else copy_part(&j, 0, d[j.split], 0); /* neighbours share a byte */
 }

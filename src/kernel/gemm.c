@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "kernel/simd.h"
 
 enum { COLUMNS = 256 /* of B packed at a time */ };
@@ -161,21 +162,52 @@ static void one_row(size_t n, size_t k, const float *a, const float *b, float *c
   }
 }
 
+typedef struct job {
+  int64_t m, n, k, lda, ldc, row_stride, column_stride; /* strides: of B where it is not packed */
+  const float *a, *b;
+  float *c;
+  const qn_epilogue *e;
+  int64_t blocks, parts; /* of rows; of columns */
+} job;
+
+/* The row at which a block of up to ROWS begins. The last row is never alone: one row is summed in another order. */
+static int64_t block_start(int64_t m, int64_t block) {
+  const int64_t i = block * ROWS;
+  return i >= m ? m : m - i == 1 && i ? i - ROWS / 2 : i;
+}
+
+/* Which rows and columns item `item` is, and what ends its sums. */
+static qn_epilogue columns_of(const job *j, int64_t item, int64_t *from, int64_t *to) {
+  const int64_t part = item % j->parts;
+  *from = qn_parallel_column(part, j->parts, j->n);
+  *to = qn_parallel_column(part + 1, j->parts, j->n);
+  return (qn_epilogue){j->e->bias ? j->e->bias + *from : NULL, j->e->min, j->e->max};
+}
+
+static void multiply(const void *argument, int64_t first, int64_t last, int worker) {
+  const job *j = argument;
+  const int64_t k = j->k, blocks = k > DEPTH ? (k + DEPTH - 1) / DEPTH : 1, depth = (k + blocks - 1) / blocks; /* of about the same depth */
+  const qn_f32x4 min = qn_splat4(j->e->min), max = qn_splat4(j->e->max), low = qn_splat4(-INFINITY), high = qn_splat4(INFINITY);
+  (void)worker;
+  for (int64_t item = first, j0, j1; item < last; item++) {
+    const qn_epilogue e = columns_of(j, item, &j0, &j1);
+    const int64_t i = block_start(j->m, item / j->parts), rows = block_start(j->m, item / j->parts + 1) - i;
+    const float *from = j->a + i * j->lda, *packed = j->b + j0 * k;
+    float *c = j->c + i * j->ldc + j0;
+    if (rows == 1) one_row((size_t)(j1 - j0), (size_t)k, from, packed, c, &e);
+    for (int64_t at = 0; rows > 1 && (at < k || at == 0); at += depth > 0 ? depth : 1) {
+      const bool end = at + depth >= k;
+      block(rows, j1 - j0, end ? k - at : depth, from + at, j->lda, packed + at * QN_PANEL, k * QN_PANEL, e.bias, at > 0, c, j->ldc, end ? min : low,
+            end ? max : high);
+    }
+  }
+}
+
 void qn_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *packed, float *c, int64_t ldc,
              const qn_epilogue *e) {
-  const qn_f32x4 min = qn_splat4(e->min), max = qn_splat4(e->max), low = qn_splat4(-INFINITY), high = qn_splat4(INFINITY);
-  const int64_t blocks = k > DEPTH ? (k + DEPTH - 1) / DEPTH : 1, depth = (k + blocks - 1) / blocks; /* of about the same depth */
-  for (int64_t i = 0; i < m;) {
-    const int64_t rows = m - i == 1 ? 1 : m - i == ROWS + 1 ? ROWS / 2 : m - i < ROWS ? m - i : ROWS;
-    const float *from = a + i * lda;
-    if (rows == 1) one_row((size_t)n, (size_t)k, from, packed, c + i * ldc, e);
-    for (int64_t at = 0; rows > 1 && (at < k || at == 0); at += depth > 0 ? depth : 1) {
-      const bool last = at + depth >= k;
-      block(rows, n, last ? k - at : depth, from + at, lda, packed + at * QN_PANEL, k * QN_PANEL, e->bias, at > 0, c + i * ldc, ldc,
-            last ? min : low, last ? max : high);
-    }
-    i += rows;
-  }
+  job j = {.m = m, .n = n, .k = k, .lda = lda, .ldc = ldc, .a = a, .b = packed, .c = c, .e = e, .blocks = (m + ROWS - 1) / ROWS};
+  j.parts = qn_parallel_parts(j.blocks, n);
+  qn_parallel(j.blocks * j.parts, (m < ROWS ? m : ROWS) * k * n / j.parts, multiply, &j);
 }
 
 size_t qn_gemm_raw_room(int64_t k, int64_t n) {
@@ -224,13 +256,22 @@ static void gemv_columns(size_t n, size_t k, const float *a, const float *b, siz
   }
 }
 
+static void multiply_vector(const void *argument, int64_t first, int64_t last, int worker) {
+  const job *j = argument;
+  (void)worker;
+  for (int64_t item = first, from, to; item < last; item++) {
+    const qn_epilogue e = columns_of(j, item, &from, &to);
+    const int64_t row = item / j->parts;
+    if (j->column_stride == 1) gemv_rows((size_t)(to - from), (size_t)j->k, j->a + row * j->lda, j->b + from, (size_t)j->row_stride, j->c + row * j->ldc + from, &e);
+    else gemv_columns((size_t)(to - from), (size_t)j->k, j->a + row * j->lda, j->b + from * j->column_stride, (size_t)j->column_stride, j->c + row * j->ldc + from, &e);
+  }
+}
+
 void qn_gemm_raw(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t row_stride,
                  int64_t column_stride, float *c, int64_t ldc, const qn_epilogue *e, float *scratch) {
   if (m <= 2 && (column_stride == 1 || row_stride == 1)) {
-    for (int64_t i = 0; i < m; i++) {
-      if (column_stride == 1) gemv_rows((size_t)n, (size_t)k, a + i * lda, b, (size_t)row_stride, c + i * ldc, e);
-      else gemv_columns((size_t)n, (size_t)k, a + i * lda, b, (size_t)column_stride, c + i * ldc, e);
-    }
+    const job j = {m, n, k, lda, ldc, row_stride, column_stride, a, b, c, e, m, qn_parallel_parts(m, n)};
+    qn_parallel(m * j.parts, k * n / j.parts, multiply_vector, &j);
     return;
   }
   for (int64_t j = 0; j < n; j += COLUMNS) {

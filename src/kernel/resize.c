@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/parallel.h"
+
 static double position(const qn_resize_spec *s, const qn_resize_axis *a, int64_t i) {
   double x = (double)i, in = (double)a->in, out = a->scale * in; /* not rounded, as the reference has it */
   switch (s->coordinates) {
@@ -74,30 +76,56 @@ void qn_resize_table(const qn_resize_spec *s, const qn_resize_axis *a, int32_t *
   }
 }
 
-void qn_resize_apply(const qn_resize_axis *a, const int32_t *index, const float *weight, int64_t outer, int64_t inner, const float *in, float *out) {
-  for (int64_t o = 0; o < outer; o++, in += a->in * inner) {
-    for (int64_t i = 0; i < a->out; i++, out += inner) {
-      const int32_t *at = index + i * a->taps;
-      const float *w = weight + i * a->taps;
-      if (a->taps == 2) {
-        const float *p = in + at[0] * inner, *q = in + at[1] * inner;
-        float u = w[0], v = w[1];
-        for (int64_t c = 0; c < inner; c++) out[c] = p[c] * u + q[c] * v;
-        continue;
-      }
-      for (int64_t c = 0; c < inner; c++) out[c] = in[at[0] * inner + c] * w[0];
-      for (int t = 1; t < a->taps; t++)
-        for (int64_t c = 0; c < inner; c++) out[c] += in[at[t] * inner + c] * w[t];
+typedef struct job {
+  const qn_resize_axis *a;
+  const int32_t *index;
+  const float *weight; /* NULL: one element is picked */
+  size_t inner;        /* floats, or bytes when picked */
+  const void *in;
+  void *out;
+} job;
+
+/* Lines of the output. */
+static void blend(const void *argument, int64_t first, int64_t last, int worker) {
+  const job *j = argument;
+  const qn_resize_axis *a = j->a;
+  const int64_t inner = (int64_t)j->inner;
+  float *out = (float *)j->out + first * inner;
+  (void)worker;
+  for (int64_t line = first; line < last; line++, out += inner) {
+    const float *in = (const float *)j->in + line / a->out * a->in * inner;
+    const int32_t *at = j->index + line % a->out * a->taps;
+    const float *w = j->weight + line % a->out * a->taps;
+    if (a->taps == 2) {
+      const float *p = in + at[0] * inner, *q = in + at[1] * inner;
+      float u = w[0], v = w[1];
+      for (int64_t c = 0; c < inner; c++) out[c] = p[c] * u + q[c] * v;
+      continue;
     }
+    for (int64_t c = 0; c < inner; c++) out[c] = in[at[0] * inner + c] * w[0];
+    for (int t = 1; t < a->taps; t++)
+      for (int64_t c = 0; c < inner; c++) out[c] += in[at[t] * inner + c] * w[t];
   }
 }
 
-void qn_resize_pick(const qn_resize_axis *a, const int32_t *index, int64_t outer, size_t inner_bytes, const uint8_t *in, uint8_t *out) {
-  for (int64_t o = 0; o < outer; o++, in += (size_t)a->in * inner_bytes) {
-    for (int64_t i = 0; i < a->out; i++, out += inner_bytes) {
-      const uint8_t *from = in + (size_t)index[i] * inner_bytes;
-      if (inner_bytes == 4) memcpy(out, from, 4);
-      else memcpy(out, from, inner_bytes);
-    }
+static void pick(const void *argument, int64_t first, int64_t last, int worker) {
+  const job *j = argument;
+  const qn_resize_axis *a = j->a;
+  uint8_t *out = (uint8_t *)j->out + (size_t)first * j->inner;
+  (void)worker;
+  for (int64_t line = first; line < last; line++, out += j->inner) {
+    const uint8_t *from = (const uint8_t *)j->in + (size_t)(line / a->out * a->in + j->index[line % a->out]) * j->inner;
+    if (j->inner == 4) memcpy(out, from, 4);
+    else memcpy(out, from, j->inner);
   }
+}
+
+void qn_resize_apply(const qn_resize_axis *a, const int32_t *index, const float *weight, int64_t outer, int64_t inner, const float *in, float *out) {
+  const job j = {a, index, weight, (size_t)inner, in, out};
+  qn_parallel(outer * a->out, inner * a->taps * 4 + 32, blend, &j);
+}
+
+void qn_resize_pick(const qn_resize_axis *a, const int32_t *index, int64_t outer, size_t inner_bytes, const uint8_t *in, uint8_t *out) {
+  const job j = {a, index, NULL, inner_bytes, in, out};
+  qn_parallel(outer * a->out, (int64_t)inner_bytes * 2 + 32, pick, &j);
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/parallel.h"
 #include "kernel/cast.h"
 #include "kernel/vmath4.h"
 
@@ -112,20 +113,40 @@ static void run_float(qn_softmax_kind kind, const float *x, int64_t n, int64_t s
   else columns_float(x, n, step, width, kind == QN_LOG_SOFTMAX, y);
 }
 
+typedef struct job {
+  qn_softmax_kind kind;
+  qn_dtype dtype;
+  int64_t n, inner, across; /* tiles of columns side by side */
+  const void *x;
+  void *y, *scratch;
+} job;
+
+static void normalize(const void *argument, int64_t first, int64_t last, int worker) {
+  const job *t = argument;
+  const qn_softmax_kind kind = t->kind;
+  const qn_dtype dtype = t->dtype;
+  const void *x = t->x;
+  void *y = t->y;
+  const int64_t n = t->n, inner = t->inner;
+  (void)worker;
+  for (int64_t item = first; item < last; item++) {
+    int64_t j = item % t->across * TILE, width = inner - j < TILE ? inner - j : TILE, at = item / t->across * n * inner + j;
+    if (dtype == QN_FLOAT) run_float(kind, (const float *)x + at, n, inner, width, (float *)y + at);
+    else if (dtype == QN_DOUBLE && kind == QN_HARDMAX) hard_double((const double *)x + at, n, inner, width, (double *)y + at);
+    else if (dtype == QN_DOUBLE) columns_double((const double *)x + at, n, inner, width, kind == QN_LOG_SOFTMAX, (double *)y + at);
+    else {
+      float *wide = t->scratch;
+      for (int64_t i = 0; i < n; i++) qn_load(QN_IN_F32, dtype, x, (size_t)(at + i * inner), (size_t)width, wide + i * width);
+      run_float(kind, wide, n, width, width, wide);
+      for (int64_t i = 0; i < n; i++)
+        qn_store(QN_IN_F32, dtype, y, (size_t)(at + i * inner), (size_t)width, wide + i * width, (qn_cast_mode){0});
+    }
+  }
+}
+
 void qn_softmax(qn_softmax_kind kind, qn_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *x, void *y, void *scratch) {
   if (n == 0) return;
-  for (int64_t o = 0; o < outer; o++)
-    for (int64_t j = 0; j < inner; j += TILE) {
-      int64_t width = inner - j < TILE ? inner - j : TILE, at = o * n * inner + j;
-      if (dtype == QN_FLOAT) run_float(kind, (const float *)x + at, n, inner, width, (float *)y + at);
-      else if (dtype == QN_DOUBLE && kind == QN_HARDMAX) hard_double((const double *)x + at, n, inner, width, (double *)y + at);
-      else if (dtype == QN_DOUBLE) columns_double((const double *)x + at, n, inner, width, kind == QN_LOG_SOFTMAX, (double *)y + at);
-      else {
-        float *wide = scratch;
-        for (int64_t i = 0; i < n; i++) qn_load(QN_IN_F32, dtype, x, (size_t)(at + i * inner), (size_t)width, wide + i * width);
-        run_float(kind, wide, n, width, width, wide);
-        for (int64_t i = 0; i < n; i++)
-          qn_store(QN_IN_F32, dtype, y, (size_t)(at + i * inner), (size_t)width, wide + i * width, (qn_cast_mode){0});
-      }
-    }
+  const job j = {kind, dtype, n, inner, (inner + TILE - 1) / TILE, x, y, scratch};
+  if (scratch) normalize(&j, 0, outer * j.across, 0); /* it is for one thread */
+  else qn_parallel(outer * j.across, n * (inner < TILE ? inner : TILE) * 40, normalize, &j);
 }

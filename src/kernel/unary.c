@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/parallel.h"
 #include "kernel/vmath4.h"
 
 #define CHUNK 256
@@ -162,7 +163,23 @@ QN_COLD static void unary_i64(qn_unary f, const int64_t *x, int64_t *y, size_t n
 }
 #undef T
 
-void qn_unary_run(qn_unary f, qn_dtype dtype, const void *x, void *y, size_t n, float a, float b) {
+typedef struct job {
+  qn_unary f;
+  qn_dtype dtype;
+  const void *x;
+  void *y;
+  size_t n;
+  float a, b;
+} job;
+
+/* Chunks of elements. */
+static void map(const void *argument, int64_t first, int64_t last, int worker) {
+  const job *j = argument;
+  qn_unary f = j->f;
+  const qn_dtype dtype = j->dtype;
+  const float a = j->a, b = j->b;
+  const size_t end = (size_t)last * CHUNK, n = end < j->n ? end : j->n;
+  (void)worker;
   qn_compute c = qn_compute_of(dtype);
   bool whole = c == QN_IN_I64 || c == QN_IN_U64;
   if (c == QN_IN_U64 && (f == QN_ABS || f == QN_RELU)) f = QN_COPY;
@@ -170,12 +187,12 @@ void qn_unary_run(qn_unary f, qn_dtype dtype, const void *x, void *y, size_t n, 
   const size_t size = c == QN_IN_F32 ? 4 : 8;
   const bool direct = dtype == qn_compute_dtype(c);
   uint64_t chunk[CHUNK];
-  for (size_t done = 0, m; done < n; done += m) {
-    m = direct ? n : n - done < CHUNK ? n - done : CHUNK;
-    const void *from = (const char *)x + done * size;
-    void *to = (char *)y + done * size;
+  for (size_t done = (size_t)first * CHUNK, m; done < n; done += m) {
+    m = direct ? n - done : n - done < CHUNK ? n - done : CHUNK;
+    const void *from = (const char *)j->x + done * size;
+    void *to = (char *)j->y + done * size;
     if (!direct) {
-      qn_load(c, dtype, x, done, m, chunk);
+      qn_load(c, dtype, j->x, done, m, chunk);
       from = to = chunk;
     }
     if (whole && c == QN_IN_U64 && f == QN_SIGN)
@@ -183,6 +200,11 @@ void qn_unary_run(qn_unary f, qn_dtype dtype, const void *x, void *y, size_t n, 
     else if (whole) unary_i64(f, from, to, m);
     else if (c == QN_IN_F32) qn_unary_f32(f, from, to, m, a, b);
     else unary_f64(f, from, to, m, a, b);
-    if (!direct) qn_store(c, dtype, y, done, m, chunk, (qn_cast_mode){0});
+    if (!direct) qn_store(c, dtype, j->y, done, m, chunk, (qn_cast_mode){0});
   }
+}
+
+void qn_unary_run(qn_unary f, qn_dtype dtype, const void *x, void *y, size_t n, float a, float b) {
+  const job j = {f, dtype, x, y, n, a, b};
+  qn_parallel((int64_t)((n + CHUNK - 1) / CHUNK), CHUNK * 12, map, &j);
 }

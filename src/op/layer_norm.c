@@ -1,6 +1,7 @@
 /* LayerNormalization, RMSNormalization and SimplifiedLayerNormalization, as onnxruntime called it before: statistics of rows. */
 #include <math.h>
 
+#include "base/parallel.h"
 #include "kernel/cast.h"
 #include "kernel/norm.h"
 #include "op/axes.h"
@@ -88,43 +89,67 @@ static void row_double(const double *x, int64_t n, bool rms, double epsilon, con
   for (int64_t i = 0; i < n; i++) y[i] = (x[i] - mean) * stats[1] * (gain ? gain[i] : 1) + (bias ? bias[i] : 0);
 }
 
-static qn_status run_layer(qn_step *s) {
-  const qn_tensor *x = qn_in(s, 0);
-  qn_tensor *y = qn_out(s, 0);
+typedef struct job {
+  const qn_step *s;
+  qn_compute c;
   int axis;
-  if (x->count == 0) return QN_OK;
-  QN_TRY(qn_axis_plain(s, qn_attr_int(s, "axis", -1), x->rank, &axis));
-  int64_t n = qn_product(x->dims + axis, x->rank - axis), rows = x->count / n;
-  bool rms = is_rms(s), shared = true;
-  float epsilon = qn_attr_float(s, "epsilon", 1e-5f);
-  qn_compute c = qn_compute_of(x->dtype);
-  size_t size = c == QN_IN_F64 ? sizeof(double) : sizeof(float);
-  char *row = s->scratch, *gain_at = row + (size_t)n * size, *bias_at = gain_at + (size_t)n * size;
-  for (int i = 1; i < 3; i++) /* does the gain differ between rows? */
-    for (int d = 0; qn_in(s, i) && d < qn_in(s, i)->rank; d++)
-      if (x->rank - qn_in(s, i)->rank + d < axis && qn_in(s, i)->dims[d] != 1) shared = false;
-  const void *gain = NULL, *bias = NULL;
-  for (int64_t r = 0; r < rows; r++) {
+  int64_t n;
+  float epsilon;
+  bool rms, shared;         /* shared: all rows have the same gain and bias, which lie in scratch already or in their tensors */
+  const void *gain, *bias;
+  char *row, *gain_at, *bias_at;
+} job;
+
+static void normalize(const void *argument, int64_t first, int64_t last, int worker) {
+  const job *j = argument;
+  const qn_step *s = j->s;
+  const qn_tensor *x = qn_in(s, 0), *y = qn_out(s, 0);
+  const qn_compute c = j->c;
+  const int64_t n = j->n;
+  const bool rms = j->rms, direct = qn_compute_dtype(c) == x->dtype;
+  const size_t size = c == QN_IN_F64 ? sizeof(double) : sizeof(float);
+  const void *gain = j->gain, *bias = j->bias;
+  (void)worker;
+  for (int64_t r = first; r < last; r++) {
     double stats[2];
-    if (r == 0 || !shared) {
-      gain = spread(s, 1, c, axis, r * n, n, gain_at);
-      bias = spread(s, 2, c, axis, r * n, n, bias_at);
+    if (!j->shared) {
+      gain = spread(s, 1, c, j->axis, r * n, n, j->gain_at);
+      bias = spread(s, 2, c, j->axis, r * n, n, j->bias_at);
     }
-    bool direct = qn_compute_dtype(c) == x->dtype;
-    const void *from = direct ? (const char *)x->data + (size_t)(r * n) * size : row;
-    void *to = direct ? (char *)y->data + (size_t)(r * n) * size : row;
-    if (!direct) qn_load(c, x->dtype, x->data, (size_t)(r * n), (size_t)n, row);
+    const void *from = direct ? (const char *)x->data + (size_t)(r * n) * size : j->row;
+    void *to = direct ? (char *)y->data + (size_t)(r * n) * size : j->row;
+    if (!direct) qn_load(c, x->dtype, x->data, (size_t)(r * n), (size_t)n, j->row);
     if (c == QN_IN_F64) {
-      row_double(from, n, rms, (double)epsilon, gain, bias, to, stats);
+      row_double(from, n, rms, (double)j->epsilon, gain, bias, to, stats);
     } else {
       stats[0] = rms ? 0 : qn_sum(from, n) / (double)n;
-      stats[1] = 1 / sqrt(qn_sum_squares(from, n, (float)stats[0]) / (double)n + (double)epsilon);
+      stats[1] = 1 / sqrt(qn_sum_squares(from, n, (float)stats[0]) / (double)n + (double)j->epsilon);
       qn_scale_row(from, n, (float)stats[0], (float)stats[1], gain, bias, to);
     }
-    if (!direct) qn_store(c, y->dtype, y->data, (size_t)(r * n), (size_t)n, row, (qn_cast_mode){0});
+    if (!direct) qn_store(c, y->dtype, y->data, (size_t)(r * n), (size_t)n, j->row, (qn_cast_mode){0});
     for (int k = 1; k < 3; k++)
       if (qn_out(s, k)) qn_store(QN_IN_F64, qn_out(s, k)->dtype, qn_out(s, k)->data, (size_t)r, 1, &stats[rms ? 1 : k - 1], (qn_cast_mode){0});
   }
+}
+
+static qn_status run_layer(qn_step *s) {
+  const qn_tensor *x = qn_in(s, 0);
+  job j = {.s = s, .c = qn_compute_of(x->dtype), .epsilon = qn_attr_float(s, "epsilon", 1e-5f), .rms = is_rms(s), .shared = true, .row = s->scratch};
+  if (x->count == 0) return QN_OK;
+  QN_TRY(qn_axis_plain(s, qn_attr_int(s, "axis", -1), x->rank, &j.axis));
+  j.n = qn_product(x->dims + j.axis, x->rank - j.axis);
+  const size_t size = j.c == QN_IN_F64 ? sizeof(double) : sizeof(float);
+  j.gain_at = j.row + (size_t)j.n * size;
+  j.bias_at = j.gain_at + (size_t)j.n * size;
+  for (int i = 1; i < 3; i++) /* does the gain differ between rows? */
+    for (int d = 0; qn_in(s, i) && d < qn_in(s, i)->rank; d++)
+      if (x->rank - qn_in(s, i)->rank + d < j.axis && qn_in(s, i)->dims[d] != 1) j.shared = false;
+  if (j.shared) {
+    j.gain = spread(s, 1, j.c, j.axis, 0, j.n, j.gain_at);
+    j.bias = spread(s, 2, j.c, j.axis, 0, j.n, j.bias_at);
+  }
+  if (j.shared && qn_compute_dtype(j.c) == x->dtype) qn_parallel(x->count / j.n, j.n * 24, normalize, &j);
+  else normalize(&j, 0, x->count / j.n, 0); /* scratch is for one thread */
   return QN_OK;
 }
 

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/parallel.h"
 #include "kernel/copy.h"
 #include "kernel/gemm.h"
 #include "op/scratch.h"
@@ -78,7 +79,7 @@ static qn_status prepare(qn_step *s) {
 typedef struct rooms {
   const void *a, *b, *bias;
   void *y;
-  float *work;
+  uint8_t *work; /* for each thread */
 } rooms;
 
 /* The matrix as it is multiplied, copied when it is turned. */
@@ -98,8 +99,8 @@ static void lay_out(const qn_step *s, const matmul_plan *p, qn_room *r, rooms *m
   m->b = s->kept ? NULL : straight(s, 'B', qn_in(s, 1), r);
   m->bias = qn_room_widen(r, qn_in(s, 2));
   m->y = qn_room_output(r, qn_out(s, 0));
-  size_t room = s->kept ? 0 : qn_gemm_raw_room(p->k, p->n);
-  m->work = qn_room_take(r, room, sizeof(float));
+  const size_t room = s->kept ? 0 : qn_gemm_raw_room(p->k, p->n) * sizeof(float);
+  m->work = qn_room_take(r, p->batch > 1 ? qn_parallel_room(room) : room, 1);
 }
 
 static qn_status plan(qn_step *s) {
@@ -156,39 +157,50 @@ static qn_status plan(qn_step *s) {
   return qn_room_done(s, &r);
 }
 
+typedef struct job {
+  const matmul_plan *p;
+  const kept_matrix *kept;
+  const rooms *m;
+  qn_dtype type;
+  qn_epilogue e;
+} job;
+
+static void multiply(const void *argument, int64_t first, int64_t last, int worker) {
+  const job *j = argument;
+  const matmul_plan *p = j->p;
+  const size_t width = qn_dtype_size(j->type);
+  float *work = (float *)(void *)(j->m->work + (size_t)worker * qn_parallel_part(qn_gemm_raw_room(p->k, p->n) * sizeof(float)));
+  for (int64_t i = first; i < last; i++) {
+    int64_t at_a = 0, at_b = 0, rest = i;
+    for (int d = p->rank - 1; d >= 0; d--) {
+      at_a += rest % p->dims[d] * p->a[d];
+      at_b += rest % p->dims[d] * p->b[d];
+      rest /= p->dims[d];
+    }
+    const uint8_t *a = (const uint8_t *)j->m->a + (size_t)(at_a * p->m * p->k) * width;
+    uint8_t *c = (uint8_t *)j->m->y + (size_t)(i * p->m * p->n) * width;
+    if (j->kept) {
+      qn_gemm(p->m, p->n, p->k, (const float *)(const void *)a, p->k, j->kept->packed + (size_t)at_b * j->kept->each, (float *)(void *)c, p->n, &j->e);
+    } else {
+      const uint8_t *b = (const uint8_t *)j->m->b + (size_t)(at_b * p->k * p->n) * width;
+      if (j->type == QN_FLOAT)
+        qn_gemm_raw(p->m, p->n, p->k, (const float *)(const void *)a, p->k, (const float *)(const void *)b, p->n, 1, (float *)(void *)c, p->n, &j->e, work);
+      else
+        qn_matmul_plain(j->type, p->m, p->n, p->k, a, p->k, 1, b, p->n, 1, c);
+    }
+  }
+}
+
 static qn_status run(qn_step *s) {
   const matmul_plan *p = s->state;
   const qn_tensor *y = qn_out(s, 0);
   if (y->count == 0) return QN_OK;
-  const kept_matrix *kept = s->kept;
   qn_room r = {.base = s->scratch};
   rooms m = {0};
   lay_out(s, p, &r, &m);
   qn_dtype type = qn_is_half(y->dtype) ? QN_FLOAT : y->dtype;
-  size_t width = qn_dtype_size(type);
-  qn_epilogue e = {m.bias, s->clamp_min, s->clamp_max};
-  int64_t index[QN_MAX_RANK] = {0}, at_a = 0, at_b = 0;
-  for (int64_t i = 0; i < p->batch; i++) {
-    const uint8_t *a = (const uint8_t *)m.a + (size_t)(at_a * p->m * p->k) * width;
-    uint8_t *c = (uint8_t *)m.y + (size_t)(i * p->m * p->n) * width;
-    if (kept) {
-      qn_gemm(p->m, p->n, p->k, (const float *)(const void *)a, p->k, kept->packed + (size_t)at_b * kept->each, (float *)(void *)c, p->n, &e);
-    } else {
-      const uint8_t *b = (const uint8_t *)m.b + (size_t)(at_b * p->k * p->n) * width;
-      if (type == QN_FLOAT)
-        qn_gemm_raw(p->m, p->n, p->k, (const float *)(const void *)a, p->k, (const float *)(const void *)b, p->n, 1, (float *)(void *)c, p->n, &e, m.work);
-      else
-        qn_matmul_plain(type, p->m, p->n, p->k, a, p->k, 1, b, p->n, 1, c);
-    }
-    for (int d = p->rank - 1; d >= 0; d--) {
-      at_a += p->a[d];
-      at_b += p->b[d];
-      if (++index[d] < p->dims[d]) break;
-      at_a -= p->a[d] * p->dims[d];
-      at_b -= p->b[d] * p->dims[d];
-      index[d] = 0;
-    }
-  }
+  const job j = {p, s->kept, &m, type, {m.bias, s->clamp_min, s->clamp_max}};
+  qn_parallel(p->batch, p->m * p->n * p->k, multiply, &j);
   if (type == QN_DOUBLE) {
     double *v = m.y;
     for (int64_t i = 0; i < y->count; i++) {

@@ -3,6 +3,7 @@
  * column of B; with the ranks of A and B above 2, per-row and per-column ones may differ from matrix to matrix. */
 #include <string.h>
 
+#include "base/parallel.h"
 #include "kernel/gemm_i8.h"
 #include "op/quantized.h"
 
@@ -70,22 +71,32 @@ static bool one(const qn_tensor *t) { return !t || t->count == 1; }
 
 typedef struct rooms {
   float *wide; /* [k] of A, then [k, n] of B */
-  int16_t *a; /* [QN_GEMM_I8_ROWS, depth] */
+  uint8_t *a; /* [QN_GEMM_I8_ROWS, depth] int16 for each thread */
   int8_t *packed;
-  int32_t *zero, *sums;
+  uint8_t *sums; /* int32, for each thread */
+  int32_t *zero;
   float *scale, *bias;
 } rooms;
+
+static size_t a_size(const plan_state *p) { /* SIZE_MAX when it does not fit, like that of the sums */
+  size_t bytes;
+  return qn_size_mul((size_t)qn_gemm_i8_depth(p->k), QN_GEMM_I8_ROWS * sizeof(int16_t), &bytes) ? bytes : SIZE_MAX;
+}
+static size_t sums_size(const plan_state *p) {
+  size_t bytes;
+  return qn_size_mul((size_t)p->n, QN_GEMM_I8_ROWS * sizeof(int32_t), &bytes) ? bytes : SIZE_MAX;
+}
 
 static void lay_out(const qn_step *s, const plan_state *p, qn_room *r, rooms *m) {
   if (p->wide) {
     m->wide = qn_room_take(r, (size_t)p->k * sizeof(float), (size_t)p->n + 1);
     return;
   }
-  m->a = qn_room_take(r, QN_GEMM_I8_ROWS, (size_t)qn_gemm_i8_depth(p->k) * sizeof(int16_t));
+  m->a = qn_room_take(r, qn_parallel_room(a_size(p)), 1);
   m->zero = qn_room_take(r, (size_t)p->n, sizeof(int32_t));
   m->scale = qn_room_take(r, (size_t)p->n, sizeof(float));
   m->bias = qn_room_take(r, (size_t)p->n, sizeof(float));
-  m->sums = p->by_row ? qn_room_take(r, QN_GEMM_I8_ROWS, (size_t)p->n * sizeof(int32_t)) : NULL;
+  m->sums = p->by_row ? qn_room_take(r, qn_parallel_room(sums_size(p)), 1) : NULL;
   m->packed = s->kept ? NULL : qn_room_take(r, p->each, 1);
 }
 
@@ -228,26 +239,54 @@ static void multiply_wide(const qn_step *s, const plan_state *p, int64_t matrix,
   }
 }
 
+typedef struct job { /* one product */
+  const qn_step *s;
+  const plan_state *p;
+  const rooms *m;
+  const int8_t *packed;
+  const int32_t *zero;
+  const qn_i8_out *out;
+  int64_t at_a, i, parts;
+} job;
+
+/* Blocks of rows by parts of columns. */
+static void multiply_blocks(const void *argument, int64_t first, int64_t last, int worker) {
+  const job *j = argument;
+  const plan_state *p = j->p;
+  const qn_tensor *a = qn_in(j->s, 0), *y = qn_out(j->s, 0);
+  const int64_t lda = qn_gemm_i8_depth(p->k);
+  int16_t *wide = (int16_t *)(void *)(j->m->a + (size_t)worker * qn_parallel_part(a_size(p)));
+  int32_t *sums = p->by_row ? (int32_t *)(void *)(j->m->sums + (size_t)worker * qn_parallel_part(sums_size(p))) : NULL;
+  for (int64_t item = first, widened = -1; item < last; item++) {
+    const int64_t part = item % j->parts, from = qn_parallel_column(part, j->parts, p->n), row = item / j->parts * QN_GEMM_I8_ROWS;
+    const int64_t rows = p->m - row < QN_GEMM_I8_ROWS ? p->m - row : QN_GEMM_I8_ROWS;
+    uint8_t *to = (uint8_t *)y->data + (size_t)((j->i * p->m + row) * p->n + from) * qn_dtype_size(y->dtype);
+    if (row != widened) widen(p, a, input(j->s, p, 1), j->at_a, row, rows, wide);
+    widened = row;
+    qn_i8_out out = p->by_row ? (qn_i8_out){.dtype = QN_INT32} : *j->out;
+    if (out.offset) out.offset += from;
+    if (out.scale) out.scale += from;
+    if (out.bias) out.bias += from;
+    qn_gemm_i8(rows, qn_parallel_column(part + 1, j->parts, p->n) - from, p->k, wide, lda, j->packed + from * lda, j->zero ? j->zero + from : NULL, &out,
+               p->by_row ? (void *)sums : to, p->n);
+    if (p->by_row) scale_rows(j->s, p, j->at_a, row, rows, j->out, sums, to);
+  }
+}
+
 static void multiply(const qn_step *s, const plan_state *p, int64_t matrix, int64_t at_a, int64_t at_b, const rooms *m) {
-  const qn_tensor *a = qn_in(s, 0), *y = qn_out(s, 0), *a_zero = input(s, p, 1), *b_zero = input(s, p, 3), *b_scale = input(s, p, 4);
+  const qn_tensor *b_zero = input(s, p, 3), *b_scale = input(s, p, 4);
   const kept_matrix *kept = s->kept;
   const bool b_signed = (kept ? kept->b.dtype : qn_in(s, p->at[2])->dtype) == QN_INT8;
   const float alpha = p->linear && s->op->domain[0] ? qn_attr_float(s, "alpha", 1.0f) : 1.0f; /* of QGemm */
-  const int64_t lda = qn_gemm_i8_depth(p->k);
   const int8_t *packed = kept ? kept->packed + (size_t)at_b * kept->each : m->packed;
   if (!kept) pack(p->k, p->n, qn_in(s, p->at[2]), at_b, p->turned, m->packed);
   const int32_t *zero = kept && !kept->zero_free ? kept->zero : NULL;
   if ((!kept || !kept->zero) && qn_packed_zeros(b_zero, b_signed, first_param(b_zero, p->n, at_b), p->n, m->zero)) zero = m->zero;
   qn_i8_out out = {.dtype = QN_INT32};
   if (p->linear) qn_quantized_out(s, one(qn_in(s, 1)) ? alpha * qn_scale_at(qn_in(s, 1), 0) : 1.0f, b_scale, first_param(b_scale, p->n, at_b), p->n, m->scale, m->bias, &out);
-  for (int64_t row = 0; row < p->m; row += QN_GEMM_I8_ROWS) {
-    const int64_t rows = p->m - row < QN_GEMM_I8_ROWS ? p->m - row : QN_GEMM_I8_ROWS;
-    uint8_t *to = (uint8_t *)y->data + (size_t)((matrix * p->m + row) * p->n) * qn_dtype_size(y->dtype);
-    widen(p, a, a_zero, at_a, row, rows, m->a);
-    const qn_i8_out plain = {.dtype = QN_INT32};
-    qn_gemm_i8(rows, p->n, p->k, m->a, lda, packed, zero, p->by_row ? &plain : &out, p->by_row ? (void *)m->sums : to, p->n);
-    if (p->by_row) scale_rows(s, p, at_a, row, rows, &out, m->sums, to);
-  }
+  const int64_t blocks = (p->m + QN_GEMM_I8_ROWS - 1) / QN_GEMM_I8_ROWS, parts = p->by_row ? 1 : qn_parallel_parts(blocks, p->n);
+  const job j = {s, p, m, packed, zero, &out, at_a, matrix, parts};
+  qn_parallel(blocks * parts, (p->m < QN_GEMM_I8_ROWS ? p->m : QN_GEMM_I8_ROWS) * p->n * p->k / 2 / parts, multiply_blocks, &j);
 }
 
 static qn_status run(qn_step *s) {

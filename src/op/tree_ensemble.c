@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/parallel.h"
 #include "kernel/tree.h"
 #include "op/ml.h"
 #include "op/tree_rooms.h"
@@ -184,22 +185,28 @@ static qn_status plan(qn_step *s) {
   qn_room r = {0};
   qn_tree_rooms m;
   qn_tree_rooms_take(&r, e->tree.n_targets, columns, &m);
+  if (!r.overflow) r.size = qn_parallel_room(r.size);
+  r.overflow = r.overflow || r.size > SIZE_MAX / 2;
   return qn_room_done(s, &r);
 }
 
-static qn_status run(qn_step *s) {
+/* Blocks of rows. */
+static void score_blocks(const void *argument, int64_t first, int64_t last, int worker) {
+  const qn_step *s = argument;
   const ensemble *e = s->kept;
   const qn_tensor *x = qn_in(s, 0);
   const bool classes = e->labels.count, narrow = !e->tree.wide && x->dtype != QN_DOUBLE;
   const int64_t n = e->tree.n_targets;
   int64_t rows, columns;
   qn_ml_extent(x, &rows, &columns);
-  qn_room r = {.base = s->scratch};
+  qn_room r = {0};
   qn_tree_rooms m;
   qn_tree_rooms_take(&r, e->tree.n_targets, columns, &m);
+  r = (qn_room){.base = (uint8_t *)s->scratch + (size_t)worker * qn_parallel_part(r.size)};
+  qn_tree_rooms_take(&r, e->tree.n_targets, columns, &m);
   const qn_tensor *scores = qn_out(s, classes), *label = qn_out(s, 0);
-  for (int64_t from = 0; from < rows; from += m.rows) {
-    const int64_t count = rows - from < m.rows ? rows - from : m.rows;
+  for (int64_t block = first; block < last; block++) {
+    const int64_t from = block * m.rows, count = rows - from < m.rows ? rows - from : m.rows;
     const uint8_t *at = (const uint8_t *)x->data + (size_t)(from * columns) * qn_dtype_size(x->dtype);
     qn_tree_scores(&e->tree, e->fold, x->dtype, at, count, columns, m.scores, m.reached, m.work);
     for (int64_t i = 0; i < count; i++) {
@@ -216,6 +223,16 @@ static qn_status run(qn_step *s) {
       else qn_labels_store(&e->labels, best, label, from + i);
     }
   }
+}
+
+static qn_status run(qn_step *s) {
+  const ensemble *e = s->kept;
+  int64_t rows, columns;
+  qn_ml_extent(qn_in(s, 0), &rows, &columns);
+  qn_room r = {0};
+  qn_tree_rooms m;
+  qn_tree_rooms_take(&r, e->tree.n_targets, columns, &m);
+  qn_parallel((rows + m.rows - 1) / m.rows, m.rows * (int64_t)e->tree.n_trees * 256, score_blocks, s);
   return QN_OK;
 }
 
