@@ -6,8 +6,8 @@ __asm__(".globaltype __stack_pointer, i32\n");
 
 enum { STACK = 256 * 1024 };
 
-/* Before a model is loaded. may_wait: see qn_parallel_open. */
-void qnw_threads(int width, int may_wait) { qn_parallel_open(width, may_wait != 0, 0); }
+/* Before a model is loaded. See qn_parallel_open. */
+void qnw_threads(int width, int may_wait, int least) { qn_parallel_open(width, may_wait != 0, least); }
 int qnw_threads_wanted(void) { return qn_parallel_wanted(); }
 uint32_t qnw_threads_helped(void) { return qn_parallel_helped(); }
 

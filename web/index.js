@@ -9,7 +9,7 @@ import { Tensor } from './core/tensor.js';
 import { threadsFor } from './core/threads.js';
 import { version } from './core/version.js';
 import { WorkerModel } from './worker/client.js';
-import { NoWorker, startWorker } from './worker/start.js';
+import { NoWorker, startHelper } from './worker/start.js';
 
 export { QuernError, Tensor, init, version };
 
@@ -82,7 +82,7 @@ export function inspect(source, options = {}) {
 async function placed(source, { signal, onProgress, worker, deterministic, threads, skipPasses, shapes, externalData: given = {} }, inWorker, here) {
   const spec = describeSource(source);
   const externalData = new Map([...(given instanceof Map ? given : Object.entries(given))].map(([name, file]) => [name, describeSource(file)]));
-  const how = { signal, onProgress, externalData, deterministic, threads: threads ? threadsFor(threads, workerOption() === false ? undefined : startWorker) : undefined, skipPasses, shapes };
+  const how = { signal, onProgress, externalData, deterministic, threads: threads ? threadsFor(threads, workerOption() === false ? undefined : startHelper) : undefined, skipPasses, shapes };
   let whereReason = 'worker: false';
   if (isNode) whereReason = 'Node';
   else if (!isPage) whereReason = 'already in a worker';

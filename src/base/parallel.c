@@ -71,7 +71,7 @@ static void take_parts(int worker) {
 
 void qn_parallel(int64_t count, int64_t cost, qn_task *task, const void *job) {
   const int64_t grain = pool.least / (cost > 0 ? cost : 1) + 1;
-  if (pool.width < 2 || pool.running || count < 2 || count / 2 < grain) {
+  if (pool.width < 2 || pool.running || count < 2 || cost < 0 || count / 2 < grain) {
     if (count > 0) task(job, 0, count, 0);
     return;
   }

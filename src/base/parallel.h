@@ -15,7 +15,7 @@ typedef void qn_task(const void *job, int64_t first, int64_t last, int worker);
 #ifdef QN_THREADS
 
 /* Runs `task` over all of [0, count), in parts whose borders are any. cost: of one item, about, in multiplications of a fast
- * kernel; small work stays on the calling thread, and so does what a task itself calls. */
+ * kernel; small work stays on the calling thread, and so does what a task itself calls, and all of a job whose cost is negative. */
 void qn_parallel(int64_t count, int64_t cost, qn_task *task, const void *job);
 /* Threads that may work at once: what scratch is sized for. */
 int qn_parallel_width(void);

@@ -228,7 +228,6 @@ bool qn_binary_run(qn_binary f, qn_compute c, const qn_tensor *a, const qn_tenso
   bool divides = true;
   const job j = {f, c, a, b, y, low, high, &divides};
   const int64_t chunks = (y->count + QN_FEED_CHUNK - 1) / QN_FEED_CHUNK;
-  if (c == QN_IN_F32) qn_parallel(chunks, QN_FEED_CHUNK * 8, combine, &j);
-  else combine(&j, 0, chunks, 0);
+  qn_parallel(chunks, c == QN_IN_F32 ? QN_FEED_CHUNK * 8 : -1, combine, &j);
   return divides;
 }

@@ -160,6 +160,5 @@ void qn_copy_strided(unsigned bits, int rank, const int64_t *dims, const void *x
     count *= d[i];
     if (qn_parallel_width() > 1 && d[i] > d[j.split]) j.split = i;
   }
-  if (bits >= 8) qn_parallel(d[j.split], count / d[j.split] * 6, copy_part, &j);
-  else copy_part(&j, 0, d[j.split], 0); /* neighbours share a byte */
+  qn_parallel(d[j.split], bits >= 8 ? count / d[j.split] * 6 : -1 /* neighbours share a byte */, copy_part, &j);
 }

@@ -184,7 +184,7 @@ static qn_epilogue columns_of(const job *j, int64_t item, int64_t *from, int64_t
   return (qn_epilogue){j->e->bias ? j->e->bias + *from : NULL, j->e->min, j->e->max};
 }
 
-static void multiply(const void *argument, int64_t first, int64_t last, int worker) {
+QN_NOINLINE static void multiply(const void *argument, int64_t first, int64_t last, int worker) {
   const job *j = argument;
   const int64_t k = j->k, blocks = k > DEPTH ? (k + DEPTH - 1) / DEPTH : 1, depth = (k + blocks - 1) / blocks; /* of about the same depth */
   const qn_f32x4 min = qn_splat4(j->e->min), max = qn_splat4(j->e->max), low = qn_splat4(-INFINITY), high = qn_splat4(INFINITY);
@@ -256,7 +256,7 @@ static void gemv_columns(size_t n, size_t k, const float *a, const float *b, siz
   }
 }
 
-static void multiply_vector(const void *argument, int64_t first, int64_t last, int worker) {
+QN_NOINLINE static void multiply_vector(const void *argument, int64_t first, int64_t last, int worker) {
   const job *j = argument;
   (void)worker;
   for (int64_t item = first, from, to; item < last; item++) {

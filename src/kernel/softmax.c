@@ -147,6 +147,5 @@ static void normalize(const void *argument, int64_t first, int64_t last, int wor
 void qn_softmax(qn_softmax_kind kind, qn_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *x, void *y, void *scratch) {
   if (n == 0) return;
   const job j = {kind, dtype, n, inner, (inner + TILE - 1) / TILE, x, y, scratch};
-  if (scratch) normalize(&j, 0, outer * j.across, 0); /* it is for one thread */
-  else qn_parallel(outer * j.across, n * (inner < TILE ? inner : TILE) * 40, normalize, &j);
+  qn_parallel(outer * j.across, scratch ? -1 /* it is for one thread */ : n * (inner < TILE ? inner : TILE) * 40, normalize, &j);
 }

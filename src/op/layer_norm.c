@@ -148,8 +148,7 @@ static qn_status run_layer(qn_step *s) {
     j.gain = spread(s, 1, j.c, j.axis, 0, j.n, j.gain_at);
     j.bias = spread(s, 2, j.c, j.axis, 0, j.n, j.bias_at);
   }
-  if (j.shared && qn_compute_dtype(j.c) == x->dtype) qn_parallel(x->count / j.n, j.n * 24, normalize, &j);
-  else normalize(&j, 0, x->count / j.n, 0); /* scratch is for one thread */
+  qn_parallel(x->count / j.n, j.shared && qn_compute_dtype(j.c) == x->dtype ? j.n * 24 : -1 /* scratch is for one thread */, normalize, &j);
   return QN_OK;
 }
 

@@ -3,7 +3,7 @@
 import { QuernError, messageOf } from './errors.js';
 import { now } from './platform.js';
 import { ARRAYS } from './tensor.js';
-import { mayWait, sharedMemory, startHelper } from './threads.js';
+import { mayWait, sharedMemory } from './threads.js';
 import { build } from './version.js';
 
 /**
@@ -77,18 +77,18 @@ export class Heap {
    * @param {WebAssembly.Module} module
    * @param {import('./threads.js').Threads} [threads]
    */
-  constructor(instance, shared, module, { count, reason, start } = { count: 1, reason: '' }) {
+  constructor(instance, shared, module, { count, reason, start, least = 0 } = { count: 1, reason: '' }) {
     this.#exports = instance.exports;
     this.#memory = shared ?? this.#exports.memory;
     this.#exports._initialize?.();
     this.threadsReason = count > 1 && !shared ? 'the wasm that init() was given is a build without threads' : reason;
     if (shared && count > 1) {
-      this.#call('threads', count, Number(mayWait()));
+      this.#call('threads', count, Number(mayWait()), least);
       this.#start = async () => {
         for (let index = 1; index < count && !this.#dead; index++) {
           const stack = this.#call('stack') >>> 0;
-          if (!stack) throw new Error('no memory for a stack');
-          const helper = await startHelper({ op: 'help', id: 0, module, memory: shared, index, stack }, start, (why) => this.#lost(why));
+          if (!start || !stack) throw new Error(start ? 'no memory for its stack' : 'no workers are wanted');
+          const helper = await start({ op: 'help', id: 0, module, memory: shared, index, stack }, (why) => this.#lost(why));
           this.#helpers.push(helper);
           if (this.#dead) helper.terminate();
         }
@@ -112,7 +112,7 @@ export class Heap {
 
   /** How often helpers took a part of the work. */
   get helped() {
-    return this.#exports.qnw_threads_helped?.() ?? 0;
+    return this.#exports?.qnw_threads_helped?.() ?? 0;
   }
 
   /** @param {string} why there are fewer */

@@ -25,11 +25,11 @@ import { Vad } from '../predict/vad.js';
  * module: compiled already (in a worker, by the page that started it). deterministic: the same bits on every machine.
  * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, externalData?: Map<string, SourceSpec>, deterministic?: boolean,
  *   module?: WebAssembly.Module, threads?: import('./threads.js').Threads, whereReason?: string, skipPasses?: number }} LocalOptions
- * @typedef {{ version: string, build: string, variant: string, backend: 'cpu', backendReason: string, threads: number, threadsReason: string,
+ * @typedef {{ version: string, build: string, variant: string, backend: 'cpu', backendReason: string, threads: number, threadsReason: string, helped: number,
  *   where: 'page' | 'worker' | 'node', whereReason: string, url: string, name: string, modelVersion: string, heapBytes: number, runs: number,
  *   lastMs: number, stats: Record<string, Record<string, number>>, bytes: number, peakBytes: number, plan: Plan, missing: string[],
  *   profile?: Record<string, import('./profile.js').ProfileTable> }} Report
- * bytes: of the model's files. heapBytes: WebAssembly memory now; peakBytes: at most so far. missing: what this browser or page lacks that would help.
+ * threads: at work now, this one among them; helped: how often the others took a part. bytes: of the model's files. heapBytes: WebAssembly memory now; peakBytes: at most so far. missing: what this browser or page lacks that would help.
  * nodes: operators that run, of nodesInFile; segments: plans made for the shapes seen; weightBytes: constants held; arenaBytes: activations.
  * @typedef {{ nodes: number, nodesInFile: number, segments: number, parameters: number, weightBytes: number, arenaBytes: number }} Plan
  * profile of a report: by role, where the time of the runs since it was first asked for went.
@@ -194,7 +194,7 @@ export class LocalModel {
     return {
       version, build, variant: this.#heap.variant,
       backend: 'cpu', backendReason: 'this release computes on the CPU',
-      threads: this.#heap.threads, threadsReason: this.#heap.threadsReason,
+      threads: this.#heap.threads, threadsReason: this.#heap.threadsReason, helped: this.#heap.helped,
       where: isNode ? 'node' : isPage ? 'page' : 'worker', whereReason: this.#whereReason,
       url: this.#package?.base ?? baseOf(this.#source),
       name: this.#package?.manifest.name ?? '', modelVersion: this.#package?.manifest.version ?? '',

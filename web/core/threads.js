@@ -1,4 +1,4 @@
-// Helper threads of a model: how many there may be, and starting them. Each runs the same module on the same memory; src/base/parallel.c
+// Helper threads of a model: how many there may be, and what each does. Each runs the same module on the same memory; src/base/parallel.c
 // shares work among those that are there, so a model is usable before they come, and without them.
 import { messageOf } from './errors.js';
 import { isNode, nodeModule } from './platform.js';
@@ -6,24 +6,26 @@ import { isNode, nodeModule } from './platform.js';
 /**
  * What a helper is told; stack: the lowest address of its own.
  * @typedef {{ op: 'help', id: number, module: WebAssembly.Module, memory: WebAssembly.Memory, index: number, stack: number }} HelpMessage
- * count: threads at most, the caller's among them; reason: why not more. start: makes a worker that runs worker.js, where workers are of browsers.
- * @typedef {{ count: number, reason: string, start?: () => Promise<Worker> }} Threads
+ * Starts a helper; `failed` may be called later too.
+ * @typedef {(message: HelpMessage, failed: (why: string) => void) => Promise<{ terminate: () => unknown }>} StartHelper
+ * least: for tests, the work that is worth sharing. count: threads at most, the caller's among them; reason: why not more.
+ * @typedef {{ count: number, reason: string, start?: StartHelper, least?: number }} Threads
  */
 
 const MOST = 16, USUAL = 4;
 
 /**
  * @param {'auto' | number} wanted
- * @param {Threads['start']} [start]
+ * @param {StartHelper} [start] where Node does not
  * @returns {Threads}
  */
 export function threadsFor(wanted, start) {
-  if (wanted === 1) return { count: 1, reason: 'one was asked for' };
+  if (wanted === 1) return { count: 1, reason: 'threads: 1' };
   if (!globalThis.SharedArrayBuffer || !(isNode || globalThis.crossOriginIsolated))
-    return { count: 1, reason: 'the page is not cross-origin isolated: it needs the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp' };
+    return { count: 1, reason: 'the page is not cross-origin isolated (by the headers COOP: same-origin and COEP: require-corp)' };
   const cores = (isNode ? nodeModule('node:os')?.availableParallelism() : globalThis.navigator?.hardwareConcurrency) || 1;
-  return wanted === 'auto' ? { count: Math.min(cores, USUAL), reason: `there are ${cores} cores, of which up to ${USUAL} are used`, start }
-    : { count: Math.min(Math.floor(wanted), MOST), reason: `${wanted} were asked for, at most ${MOST} are possible`, start };
+  const count = wanted === 'auto' ? Math.min(cores, USUAL) : Math.min(Math.floor(wanted), MOST);
+  return { count, reason: `up to ${count} of ${cores} cores`, start: isNode ? startInNode : start };
 }
 
 /** A memory as wasm/thread_imports.txt declares it; some devices refuse to reserve much. */
@@ -32,7 +34,7 @@ export function sharedMemory() {
     try {
       return new WebAssembly.Memory({ initial: 32, maximum, shared: true });
     } catch (error) {
-      if (maximum <= 4096) throw error;
+      if (maximum < 4096) throw error;
     }
 }
 
@@ -51,8 +53,8 @@ export function mayWait() {
  */
 export async function help({ module, memory, index, stack }) {
   /** @type {Record<string, Record<string, any>>} */
-  const imports = {};
-  for (const { module: space, name, kind } of WebAssembly.Module.imports(module)) (imports[space] ??= {})[name] = kind === 'memory' ? memory : () => 0n; // helpers call none
+  const imports = { env: {} };
+  for (const { name, kind } of WebAssembly.Module.imports(module)) imports.env[name] = kind === 'memory' ? memory : () => 0n; // helpers call none
   const exports = /** @type {any} */ ((await WebAssembly.instantiate(module, imports)).exports);
   try {
     exports.qnw_help(index, stack);
@@ -62,23 +64,23 @@ export async function help({ module, memory, index, stack }) {
   }
 }
 
+/** @type {StartHelper} */
+async function startInNode(message, failed) {
+  const { Worker } = nodeModule('node:worker_threads');
+  const worker = new Worker(`(${help})(require('node:worker_threads').workerData)`, { eval: true, workerData: message });
+  worker.unref();
+  return worker.on('error', (/** @type {unknown} */ error) => failed(messageOf(error)));
+}
+
 /**
+ * Makes a worker that runs worker.js a helper.
+ * @param {Worker} worker
  * @param {HelpMessage} message
- * @param {Threads['start']} start
- * @param {(why: string) => void} failed also later
- * @returns {Promise<{ terminate: () => unknown }>}
+ * @param {(why: string) => void} failed
  */
-export async function startHelper(message, start, failed) {
-  if (isNode) {
-    const { Worker } = nodeModule('node:worker_threads');
-    const worker = new Worker(`(${help})(require('node:worker_threads').workerData)`, { eval: true, workerData: message });
-    worker.unref();
-    return worker.on('error', (/** @type {unknown} */ error) => failed(messageOf(error)));
-  }
-  if (!start) throw new Error('no workers here');
-  const worker = await start();
-  worker.onerror = (event) => failed(event.message || 'unknown error');
-  worker.onmessage = ({ data }) => failed(data.error?.message ?? 'it ended');
+export function engage(worker, message, failed) {
+  worker.onerror = (event) => failed(event.message);
+  worker.onmessage = ({ data }) => data.error && failed(data.error.message);
   worker.postMessage(message);
   return worker;
 }

@@ -2,7 +2,7 @@
 import { LocalModel } from '../core/model.js';
 import { describeSource } from '../core/source.js';
 import { threadsFor } from '../core/threads.js';
-import { startWorker } from '../worker/start.js';
+import { startHelper } from '../worker/start.js';
 import { backendFor, env, inform } from './ort-env.js';
 import { Tensor } from './ort-tensor.js';
 
@@ -143,7 +143,7 @@ async function openModel(source, options) {
   for (const place of typeof location === 'string' ? [location] : Object.values(location ?? {}))
     if (place !== 'cpu' && place !== 'cpu-pinned') inform(`outputs are given on the CPU, not in '${place}'`);
   const model = await LocalModel.load(describeSource(source), {
-    threads: threadsFor(env.wasm.numThreads >= 1 ? env.wasm.numThreads : 'auto', startWorker),
+    threads: threadsFor(env.wasm.numThreads >= 1 ? env.wasm.numThreads : 'auto', startHelper),
     externalData: new Map(files.map(({ path, data }) => [path.replace(/^\.\//, ''), describeSource(data)])),
   });
   // an initializer that may be overridden is no input to onnxruntime, though it can be fed

@@ -1,10 +1,36 @@
 // Starting worker.js, from a page. No part of worker.js itself: bundlers refuse a worker that starts its own file by name.
 import { QuernError, messageOf } from '../core/errors.js';
 import { workerOption } from '../core/runtime.js';
-import { started } from './started.js';
+import { engage } from '../core/threads.js';
+import { build } from '../core/version.js';
 
 /** There can be no worker; the model was not touched yet. */
 export class NoWorker extends QuernError {}
+
+/**
+ * Waits until the script of a worker runs.
+ * @param {Worker} worker
+ * @returns {Promise<Worker>}
+ */
+function started(worker) {
+  return new Promise((resolve, reject) => {
+    const fail = (/** @type {string} */ why) => {
+      worker.terminate();
+      reject(new Error(why));
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      fail(event.message || 'its script could not be loaded');
+    };
+    worker.onmessage = ({ data }) => {
+      const message = /** @type {import('./protocol.js').FromWorker} */ (data);
+      if (message.op !== 'ready') return;
+      if (message.build !== build) return fail(`it is of build ${message.build}, the page's script of build ${build}`);
+      worker.onerror = worker.onmessage = null;
+      resolve(worker);
+    };
+  });
+}
 
 /** worker.classic.js as a blob. It stays, since the worker starts its helpers from it. @type {string | undefined} */
 let blob;
@@ -33,3 +59,6 @@ export async function startWorker() {
   }
   throw new NoWorker('unavailable', `no worker could be started (${reasons.join('; ')})`);
 }
+
+/** @type {import('../core/threads.js').StartHelper} */
+export const startHelper = async (message, failed) => engage(await startWorker(), message, failed);

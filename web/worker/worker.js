@@ -2,10 +2,9 @@
 import { QuernError, errorData } from '../core/errors.js';
 import { inspectLocal } from '../core/inspect.js';
 import { LocalModel } from '../core/model.js';
-import { help } from '../core/threads.js';
+import { engage, help } from '../core/threads.js';
 import { build } from '../core/version.js';
 import { buffersOf } from './protocol.js';
-import { started } from './started.js';
 
 /**
  * @typedef {import('./protocol.js').ToWorker} ToWorker
@@ -33,7 +32,8 @@ async function answer(message, signal) {
     case 'load': {
       const { id, source, module, threads, externalData } = message;
       // its helpers run the same script, wherever that lies and whatever it is called by now
-      const start = () => started(new Worker(globalThis.location.href, { type: 'module' }));
+      /** @type {import('../core/threads.js').StartHelper} */
+      const start = async (order, failed) => engage(new Worker(globalThis.location.href, { type: 'module' }), order, failed);
       model = await LocalModel.load(source, { module, threads: threads && { ...threads, start }, externalData, signal, onProgress: (progress) => send({ op: 'progress', id, progress }) });
       return null;
     }
