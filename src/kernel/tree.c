@@ -4,25 +4,50 @@
 
 #include <string.h>
 
-/* Four rows at once hide the latency of each other's loads; those that arrive first stay in their leaf. */
-static void walk_plain(const qn_tree_node *nodes, uint32_t root, const float *x, int64_t rows, size_t columns, uint32_t *leaf) {
-  int64_t r = 0;
-  for (; r + 4 <= rows; r += 4, x += 4 * columns) {
-    const float *x1 = x + columns, *x2 = x1 + columns, *x3 = x2 + columns;
-    uint32_t a = root, b = root, c = root, d = root, moved;
-    do {
-      const qn_tree_node *na = nodes + a, *nb = nodes + b, *nc = nodes + c, *nd = nodes + d;
-      const uint32_t ta = x[na->feature] <= na->value ? na->yes : na->no, tb = x1[nb->feature] <= nb->value ? nb->yes : nb->no;
-      const uint32_t tc = x2[nc->feature] <= nc->value ? nc->yes : nc->no, td = x3[nd->feature] <= nd->value ? nd->yes : nd->no;
-      moved = (a ^ ta) | (b ^ tb) | (c ^ tc) | (d ^ td);
-      a = ta, b = tb, c = tc, d = td;
-    } while (moved);
-    leaf[r] = a, leaf[r + 1] = b, leaf[r + 2] = c, leaf[r + 3] = d;
+enum { LANES = QN_TREE_LANES };
+#define EACH_LANE(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+
+/* Eight rows at once hide the latency of each other's loads; those that arrive first stay in their leaf. x: [⌈rows / 8⌉][n_features + 1][8];
+ * leaf: [rows up to a multiple of 8] */
+static void walk_plain(const qn_tree *t, size_t tree, const float *x, size_t rows, uint32_t *leaf) {
+  enum { ALONE = 2 /* rows that are faster one after the other */ };
+  const qn_tree_node *nodes = t->nodes;
+  const size_t width = ((size_t)t->n_features + 1) * LANES;
+  for (size_t first = 0; first < rows; first += LANES, x += width, leaf += LANES) {
+    if (rows - first <= ALONE) {
+      for (size_t r = 0; r < rows - first; r++) {
+        uint32_t at = t->roots[tree], next;
+        while ((next = nodes[at].yes + !(x[nodes[at].feature + r] <= nodes[at].value)) != at) at = next;
+        leaf[r] = at;
+      }
+      return;
+    }
+#define START(r) uint32_t at##r = t->roots[tree];
+#define STEP(r) at##r = nodes[at##r].yes + !(x[nodes[at##r].feature + r] <= nodes[at##r].value);
+#define LEFT(r) moving |= nodes[at##r].yes ^ at##r;
+#define ARRIVE(r) leaf[r] = at##r;
+    EACH_LANE(START)
+    for (uint32_t left = t->depths[tree], moving = 1; left && moving;) {
+      uint32_t steps = left < 4 ? left : 4;
+      left -= steps;
+      for (; steps; steps--) {
+        EACH_LANE(STEP)
+      }
+      moving = 0;
+      EACH_LANE(LEFT)
+    }
+    EACH_LANE(ARRIVE)
   }
-  for (; r < rows; r++, x += columns) {
-    uint32_t a = root, next;
-    while ((next = x[nodes[a].feature] <= nodes[a].value ? nodes[a].yes : nodes[a].no) != a) a = next;
-    leaf[r] = a;
+}
+
+/* Rows as walk_plain() wants them, those beyond the last one 0. */
+static void turn(const qn_tree *t, qn_dtype dtype, const void *x, size_t rows, size_t columns, float *to) {
+  const size_t features = (size_t)t->n_features;
+  for (size_t first = 0; first < rows; first += LANES, to += (features + 1) * LANES) {
+    memset(to, 0, (features + 1) * LANES * sizeof *to);
+    for (size_t r = 0; r < LANES && first + r < rows; r++)
+      for (size_t c = 0, i = (first + r) * columns; c < features; c++, i++)
+        to[c * LANES + r] = dtype == QN_FLOAT ? ((const float *)x)[i] : dtype == QN_INT64 ? (float)((const int64_t *)x)[i] : (float)((const int32_t *)x)[i];
   }
 }
 
@@ -40,7 +65,8 @@ static bool is_member(const qn_tree *t, uint32_t node, double v) {
 static uint32_t walk_any(const qn_tree *t, uint32_t at, const double *x) {
   for (;;) {
     const qn_tree_node *n = t->nodes + at;
-    const double v = x[n->feature], limit = t->wide_values ? t->wide_values[at] : (double)n->value;
+    if (t->modes[at] == QN_TREE_LEAF) return at;
+    const double v = x[n->feature / LANES], limit = t->wide_values ? t->wide_values[at] : (double)n->value;
     bool yes = (t->modes[at] & 8) && v != v;
     switch (t->modes[at] & 7) {
       case QN_TREE_LEQ: yes = yes || v <= limit; break;
@@ -52,7 +78,7 @@ static uint32_t walk_any(const qn_tree *t, uint32_t at, const double *x) {
       case QN_TREE_MEMBER: yes = yes || is_member(t, at, v); break;
       default: return at;
     }
-    at = yes ? n->yes : n->no;
+    at = n->yes + !yes;
   }
 }
 
@@ -73,15 +99,12 @@ void qn_tree_scores(const qn_tree *t, qn_tree_fold fold, qn_dtype dtype, const v
                     uint8_t *reached, double *work) {
   const bool narrow = !t->wide && dtype != QN_DOUBLE, plain = t->plain && narrow;
   const size_t count = (size_t)rows * (size_t)columns, width = (size_t)columns;
-  const float *single = x;
   const double *wide = x;
   memset(scores, 0, (size_t)rows * (size_t)t->n_targets * sizeof *scores);
   memset(reached, 0, (size_t)rows * (size_t)t->n_targets);
-  if (plain && dtype != QN_FLOAT) {
-    float *to = (float *)work;
-    for (size_t i = 0; i < count; i++) to[i] = dtype == QN_INT64 ? (float)((const int64_t *)x)[i] : (float)((const int32_t *)x)[i];
-    single = to;
-  } else if (!plain && dtype != QN_DOUBLE) { /* integers meet thresholds in single precision there too */
+  if (plain) {
+    turn(t, dtype, x, (size_t)rows, width, (float *)work);
+  } else if (dtype != QN_DOUBLE) { /* integers meet thresholds in single precision there too */
     for (size_t i = 0; i < count; i++) {
       if (dtype == QN_FLOAT) work[i] = (double)((const float *)x)[i];
       else if (dtype == QN_INT64) work[i] = t->wide ? (double)((const int64_t *)x)[i] : (double)(float)((const int64_t *)x)[i];
@@ -90,12 +113,15 @@ void qn_tree_scores(const qn_tree *t, qn_tree_fold fold, qn_dtype dtype, const v
     wide = work;
   }
   uint32_t leaf[QN_TREE_ROWS];
+  float sums[QN_TREE_ROWS] = {0};
+  const bool lone = t->lone && narrow && fold <= QN_TREE_AVERAGE;
   for (size_t k = 0; k < t->n_trees; k++) {
-    if (plain) walk_plain(t->nodes, t->roots[k], single, rows, width, leaf);
+    if (plain) walk_plain(t, k, (const float *)work, (size_t)rows, leaf);
     else
       for (int64_t r = 0; r < rows; r++) leaf[r] = walk_any(t, t->roots[k], wide + (size_t)r * width);
-    if (t->lone && narrow && fold <= QN_TREE_AVERAGE)
-      for (int64_t r = 0; r < rows; r++) scores[r] = (double)((float)scores[r] + t->nodes[leaf[r]].value), reached[r] = 1;
+    if (lone)
+      for (int64_t r = 0; r < rows; r++) sums[r] += t->nodes[leaf[r]].weight;
     else fold_leaves(t, fold, narrow, leaf, rows, scores, reached);
   }
+  for (int64_t r = 0; lone && r < rows; r++) scores[r] = (double)sums[r], reached[r] = 1;
 }

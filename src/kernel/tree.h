@@ -29,9 +29,12 @@ typedef struct qn_tree_source {
   int64_t n_targets;
 } qn_tree_source;
 
-typedef struct qn_tree_node { /* of a leaf: both children are the leaf itself, feature 0 */
-  float value;                /* threshold, or the only weight of a leaf if qn_tree.lone */
-  uint32_t feature, yes, no;
+#define QN_TREE_LANES 8 /* rows that walk together */
+typedef struct qn_tree_node {
+  float value;      /* threshold; of a leaf: infinity */
+  uint32_t feature; /* times QN_TREE_LANES; of a leaf: n_features, a column that is always 0, so that it leads to itself */
+  uint32_t yes;     /* the other child is the next node; of a leaf: itself */
+  float weight;     /* the only one of a leaf if qn_tree.lone */
 } qn_tree_node;
 
 typedef struct qn_tree_weight {
@@ -46,7 +49,7 @@ typedef struct qn_tree {
   bool plain;                    /* BRANCH_LEQ only, single precision, NaN always goes to `no` */
   bool lone;                     /* plain, one target, at most one weight in a leaf */
   bool wide;                     /* thresholds or weights in double precision */
-  const uint32_t *roots;         /* [n_trees] */
+  const uint32_t *roots, *depths; /* [n_trees]; depth: steps to the farthest leaf */
   const qn_tree_node *nodes;     /* [n_nodes] */
   const uint8_t *modes;          /* [n_nodes] qn_tree_mode, + 8 if NaN goes to `yes` */
   const double *wide_values;     /* [n_nodes] or NULL */
@@ -60,7 +63,7 @@ typedef struct qn_tree {
 qn_status qn_tree_build(const qn_tree_source *source, qn_tree *tree, void **block, qn_error *err);
 
 /* Doubles of `work` that qn_tree_scores wants for this many rows. */
-static inline size_t qn_tree_work(int64_t rows, int64_t columns) { return (size_t)rows * (size_t)columns; }
+static inline size_t qn_tree_work(int64_t rows, int64_t columns) { return ((size_t)rows + QN_TREE_LANES - 1) / QN_TREE_LANES * QN_TREE_LANES * ((size_t)columns + 1); }
 #define QN_TREE_ROWS 128 /* rows that a call takes at most */
 /* Folds what the trees say about `rows` rows into scores [rows, n_targets] (AVERAGE is not divided yet); reached is 1
  * where a leaf had a weight for the target. x [rows, columns] float32, float64, int64 or int32, columns >= n_features. */

@@ -1,6 +1,7 @@
 /* Flattens the lists of a TreeEnsemble. */
 #include "kernel/tree.h"
 
+#include <math.h>
 #include <string.h>
 
 static double real_at(qn_tree_reals r, size_t i) { return r.f64 ? r.f64[i] : (double)r.f32[i]; }
@@ -72,7 +73,7 @@ static qn_status link_nodes(builder *b, qn_tree *t, qn_error *err) {
     trees += i == 0 || s->trees[b->sorted[i]] != s->trees[b->sorted[i - 1]];
     b->yes[i] = b->no[i] = (uint32_t)i;
     if (s->modes[i] == QN_TREE_LEAF) continue;
-    if (s->features[i] < 0 || s->features[i] >= INT32_MAX)
+    if (s->features[i] < 0 || s->features[i] >= INT32_MAX / QN_TREE_LANES)
       return qn_fail(err, QN_ERR_FORMAT, "node %lld of tree %lld asks for feature %lld", (long long)s->nodes[i], (long long)s->trees[i], (long long)s->features[i]);
     if (s->features[i] >= t->n_features) t->n_features = s->features[i] + 1;
     QN_TRY(link_child(b, i, s->yes[i], &b->yes[i], err));
@@ -128,12 +129,12 @@ static qn_status build(builder *b, qn_tree *t, void **block, qn_error *err) {
   t->wide = s->values.f64 || s->weights.f64;
   t->plain = !t->wide;
   size_t sizes[] = {t->n_trees * sizeof(uint32_t), n * sizeof(qn_tree_node), n, s->values.f64 ? n * sizeof(double) : 0,
-                    (n + 1) * sizeof(uint32_t), s->n_weights * sizeof(qn_tree_weight), s->members ? 2 * n * sizeof(uint32_t) : 0}, starts[7], size = 0;
-  for (int i = 0; i < 7; i++) starts[i] = size, size += qn_align_up(sizes[i]);
+                    (n + 1) * sizeof(uint32_t), s->n_weights * sizeof(qn_tree_weight), s->members ? 2 * n * sizeof(uint32_t) : 0, t->n_trees * sizeof(uint32_t)}, starts[8], size = 0;
+  for (int i = 0; i < 8; i++) starts[i] = size, size += qn_align_up(sizes[i]);
   uint8_t *base = qn_alloc_zeroed(size);
   if (!base) return qn_fail(err, QN_ERR_MEMORY, "no memory for the trees");
   *block = base;
-  uint32_t *roots = (uint32_t *)(base + starts[0]), *first = (uint32_t *)(base + starts[4]);
+  uint32_t *roots = (uint32_t *)(base + starts[0]), *first = (uint32_t *)(base + starts[4]), *depths = (uint32_t *)(base + starts[7]), *depth = b->spare;
   qn_tree_node *nodes = (qn_tree_node *)(base + starts[1]);
   uint8_t *modes = base + starts[2];
   double *values = s->values.f64 ? (double *)(base + starts[3]) : NULL;
@@ -144,19 +145,22 @@ static qn_status build(builder *b, qn_tree *t, void **block, qn_error *err) {
   for (size_t i = 0; i < n; i++) {
     const uint32_t from = b->order[i];
     const bool leaf = s->modes[from] == QN_TREE_LEAF, missing = !leaf && s->missing && s->missing[from];
-    nodes[i] = (qn_tree_node){s->values.f64 ? 0.0f : s->values.f32[from], leaf ? 0 : (uint32_t)s->features[from], b->place[b->yes[from]], b->place[b->no[from]]};
+    nodes[i] = (qn_tree_node){leaf ? INFINITY : s->values.f64 ? 0.0f : s->values.f32[from],
+                              (uint32_t)(leaf ? t->n_features : s->features[from]) * QN_TREE_LANES, b->place[b->yes[from]], 0};
     modes[i] = (uint8_t)(s->modes[from] | (missing ? 8 : 0));
     if (values) values[i] = s->values.f64[from];
     if (sets) sets[2 * i] = s->member_first[from], sets[2 * i + 1] = s->member_end[from];
     t->plain = t->plain && (leaf || modes[i] == QN_TREE_LEQ);
-    if (!b->has_parent[from]) roots[root++] = (uint32_t)i;
+    if (!b->has_parent[from]) roots[root++] = (uint32_t)i, depth[i] = 0;
+    if (!leaf) depth[nodes[i].yes] = depth[nodes[i].yes + 1] = depth[i] + 1;
+    depths[root - 1] = depth[i]; /* a tree's last node is one of the deepest */
   }
   QN_TRY(place_weights(b, t, first, weights, err));
   if (t->lone)
     for (size_t i = 0; i < n; i++)
-      if (modes[i] == QN_TREE_LEAF) nodes[i].value = first[i] < first[i + 1] ? (float)weights[first[i]].value : 0;
+      if (modes[i] == QN_TREE_LEAF) nodes[i].weight = first[i] < first[i + 1] ? (float)weights[first[i]].value : 0;
   t->n_nodes = n;
-  t->roots = roots, t->nodes = nodes, t->modes = modes, t->wide_values = values, t->first = first, t->weights = weights, t->members = s->members, t->sets = sets;
+  t->roots = roots, t->depths = depths, t->nodes = nodes, t->modes = modes, t->wide_values = values, t->first = first, t->weights = weights, t->members = s->members, t->sets = sets;
   return QN_OK;
 }
 

@@ -92,7 +92,7 @@ static void compare(const qn_tree_source *s, qn_tree_fold fold, qn_dtype dtype) 
   CHECK(qn_tree_build(s, &tree, &block, &err) == QN_OK);
   if (!block) return;
   CHECK(tree.n_trees == TREES && tree.n_features <= COLUMNS);
-  static double row[ROWS * COLUMNS], scores[ROWS * TARGETS], work[ROWS * COLUMNS];
+  static double row[ROWS * COLUMNS], scores[ROWS * TARGETS], work[(ROWS + QN_TREE_LANES) * (COLUMNS + 1)];
   static uint64_t x[ROWS * COLUMNS];
   static uint8_t reached[ROWS * TARGETS];
   memset(scores, 0x55, sizeof scores);
