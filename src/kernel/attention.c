@@ -142,8 +142,13 @@ static void store_scores(const qn_attention *a, const shape *s, qn_scores_kind k
   qn_store(compute_of(s), a->scores_dtype, a->scores, (size_t)(((b * a->heads + h) * a->rows + r) * a->keys), (size_t)a->keys, row, (qn_cast_mode){0});
 }
 
-/* Scores in row[from, to) become probabilities; outside the row's own keys they become 0. */
-static void finish_row(const qn_attention *a, const shape *s, int64_t b, int64_t h, int64_t r, int64_t from, int64_t to, void *row, void *line) {
+/* The line of a bias as it lies there, where that can be read at once. */
+static const float *direct_line(const qn_attention_bias *t, const shape *s, int64_t offset) {
+  return s->type == QN_FLOAT && t->dtype == QN_FLOAT && !t->boolean && t->column == 1 ? (const float *)t->data + offset : NULL;
+}
+
+/* Scores in row[from, to) become probabilities but for the factor that is returned; outside the row's own keys they become 0. */
+static float finish_row(const qn_attention *a, const shape *s, int64_t b, int64_t h, int64_t r, int64_t from, int64_t to, void *row, void *line) {
   int64_t first, end;
   key_range(a, b, r, &first, &end);
   store_scores(a, s, QN_SCORES_RAW, b, h, r, row);
@@ -154,19 +159,30 @@ static void finish_row(const qn_attention *a, const shape *s, int64_t b, int64_t
     scale_line(s, cap, to - from, a->softcap);
   }
   store_scores(a, s, QN_SCORES_CAPPED, b, h, r, row);
-  fill(s, row, from, first < to ? first : to, -INFINITY);
-  fill(s, row, end > from ? end : from, to, -INFINITY);
   uint8_t *own = (uint8_t *)row + (size_t)first * s->size;
-  int64_t n = end - first;
+  const int64_t n = end - first;
+  const bool sink = a->sink || a->zero_sink, plain = s->type == QN_FLOAT && !a->scores && !a->round && !sink;
+  const void *last_line = NULL;
   for (int k = 0; k < 2; k++) {
     const qn_attention_bias *t = &a->bias[k];
     if (!t->data || n == 0) continue;
-    bias_line(t, s, b * t->batch + h * t->head + r * t->row, first, n, line);
-    add_bias(s, own, line, n);
+    const int64_t offset = b * t->batch + h * t->head + r * t->row;
+    const float *direct = direct_line(t, s, offset + first);
+    if (last_line) add_bias(s, own, last_line, n);
+    if (!direct) bias_line(t, s, offset, first, n, line);
+    last_line = direct ? (const void *)direct : line;
   }
+  if (plain) {
+    fill(s, row, from, first < to ? first : to, 0);
+    fill(s, row, end > from ? end : from, to, 0);
+    return qn_softmax_powers((float *)(void *)own, n, last_line);
+  }
+  if (last_line) add_bias(s, own, last_line, n);
+  fill(s, row, from, first < to ? first : to, -INFINITY);
+  fill(s, row, end > from ? end : from, to, -INFINITY);
   store_scores(a, s, QN_SCORES_BIASED, b, h, r, row);
-  if (a->scores_only) return;
-  bool sink = a->sink || a->zero_sink, any = sink;
+  if (a->scores_only) return 1;
+  bool any = sink;
   for (int64_t i = 0; i < n && !any; i++) any = element(s, own, i) != -INFINITY;
   if (!any) {
     fill(s, row, from, to, 0);
@@ -183,6 +199,7 @@ static void finish_row(const qn_attention *a, const shape *s, int64_t b, int64_t
     fill(s, row, end, to, 0);
   }
   store_scores(a, s, QN_SCORES_PROBABILITIES, b, h, r, row);
+  return 1;
 }
 
 /* ---- a head ---- */
@@ -232,6 +249,10 @@ static void multiply_values(const qn_attention *a, const shape *s, int64_t rows,
     qn_matmul_plain(QN_DOUBLE, rows, a->v_width, to - from, (const double *)p + from, s->pitch, 1, (const double *)v->data + from * v->row, v->row, 1, y);
     return;
   }
+  if (v->packed && to - from == a->keys) {
+    qn_gemm(rows, a->v_width, a->keys, p, s->pitch, v->packed, y, a->v_width, &NO_EPILOGUE);
+    return;
+  }
   if (!v->packed) {
     qn_gemm_raw(rows, a->v_width, to - from, (const float *)p + from, s->pitch, (const float *)v->data + from * v->row, v->row, 1, y, a->v_width, &NO_EPILOGUE, NULL);
     return;
@@ -256,21 +277,33 @@ static void run_block(const qn_attention *a, const shape *s, const rooms *m, int
   }
   size_t pitch = (size_t)s->pitch * s->size;
   uint8_t *scores = m->scores;
+  float factors[ROWS];
   if (a->past_softmax) {
+    for (int64_t r = 0; r < rows; r++) factors[r] = 1;
     for (int64_t r = 0; r < rows; r++)
       qn_load(compute_of(s), a->scores_dtype, a->scores, (size_t)(((b * a->heads + h) * a->rows + row + r) * a->keys), (size_t)a->keys, scores + (size_t)r * pitch);
   } else {
-    load_rows(s, &a->q, b, h, row, rows, a->width, m->q);
-    scale_line(s, m->q, rows * a->width, a->scale);
+    if (a->q.dtype == QN_FLOAT) {
+      for (int64_t r = 0; r < rows; r++) qn_scaled_copy(at(&a->q, b, h, row + r), a->width, a->scale, (float *)m->q + r * a->width);
+    } else {
+      load_rows(s, &a->q, b, h, row, rows, a->width, m->q);
+      scale_line(s, m->q, rows * a->width, a->scale);
+    }
     if (to > from) multiply_keys(a, s, rows, m->q, k, from, to, scores);
-    for (int64_t r = 0; r < rows; r++) finish_row(a, s, b, h, row + r, from, to, scores + (size_t)r * pitch, m->line);
+    for (int64_t r = 0; r < rows; r++) factors[r] = finish_row(a, s, b, h, row + r, from, to, scores + (size_t)r * pitch, m->line);
     if (a->scores_only) return;
   }
   if (to > from) multiply_values(a, s, rows, scores, v, from, to, m->y);
   else memset(m->y, 0, (size_t)(rows * a->v_width) * s->size);
-  for (int64_t r = 0; r < rows; r++)
-    qn_cast(s->type, (const uint8_t *)m->y + (size_t)(r * a->v_width) * s->size, a->y.dtype,
-            (uint8_t *)a->y.data + (size_t)(b * a->y.batch + h * a->y.head + (row + r) * a->y.row) * size_of(a->y.dtype), (size_t)a->v_width, (qn_cast_mode){0});
+  for (int64_t r = 0; r < rows; r++) {
+    uint8_t *from_y = (uint8_t *)m->y + (size_t)(r * a->v_width) * s->size, *to_y = (uint8_t *)a->y.data + (size_t)(b * a->y.batch + h * a->y.head + (row + r) * a->y.row) * size_of(a->y.dtype);
+    if (a->y.dtype == QN_FLOAT) {
+      qn_scaled_copy((const float *)(void *)from_y, a->v_width, factors[r], (float *)(void *)to_y);
+      continue;
+    }
+    if (factors[r] != 1) scale_line(s, from_y, a->v_width, factors[r]);
+    qn_cast(s->type, from_y, a->y.dtype, to_y, (size_t)a->v_width, (qn_cast_mode){0});
+  }
 }
 
 typedef struct job {

@@ -25,7 +25,15 @@ void qn_gemm_pack(int64_t k, int64_t n, const float *b, int64_t row_stride, int6
       for (int64_t i = 0; i < k; i++, packed += QN_PANEL) memcpy(packed, from + i * row_stride, QN_PANEL * sizeof(float));
       continue;
     }
-    for (int64_t i = 0; i < k; i++, packed += QN_PANEL)
+    int64_t i = 0;
+    for (; width == QN_PANEL && row_stride == 1 && i + 4 <= k; i += 4, packed += 4 * QN_PANEL)
+      for (int64_t c = 0; c < QN_PANEL; c += 4) { /* four rows of four columns */
+        qn_f32x4 v[4];
+        for (int64_t r = 0; r < 4; r++) v[r] = qn_load4(from + (c + r) * column_stride + i);
+        qn_turn4(v);
+        for (int64_t r = 0; r < 4; r++) qn_store4(packed + r * QN_PANEL + c, v[r]);
+      }
+    for (; i < k; i++, packed += QN_PANEL)
       for (int64_t c = 0; c < QN_PANEL; c++) packed[c] = c < width ? from[i * row_stride + c * column_stride] : 0.0f;
   }
 }

@@ -39,27 +39,52 @@ static float sum_of(const float *x, int64_t n) {
   return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + rest;
 }
 
-/* One row. Passes that each vectorise, over a stretch that stays in the cache. */
-static void softmax_row(const float *x, int64_t n, bool logs, float *y) {
-  const float largest = largest_of(x, n);
-  float powers[STRETCH];
+/* y = e^(x - largest), and their sum: of stretches that stay in the cache in float, of those in double. y: [n], or when it is not kept, room
+ * for one stretch. */
+static double powers(const float *x, int64_t n, float largest, float *y, bool keep) {
   double total = 0;
-  for (int64_t block = 0; block < n; block += STRETCH) { /* stretches are summed in float, their sums in double */
+  for (int64_t block = 0; block < n; block += STRETCH) {
     const int64_t count = n - block < STRETCH ? n - block : STRETCH;
     const float *from = x + block;
-    float *to = logs ? powers : y + block;
+    float *to = keep ? y + block : y;
     QN_MAP4(count, from, to, qn_exp_low4(qn_sub4(v, qn_splat4(largest))));
     total += (double)sum_of(to, count);
   }
+  return total;
+}
+
+/* One row. Passes that each vectorise. */
+static void softmax_row(const float *x, int64_t n, bool logs, float *y) {
+  const float largest = largest_of(x, n);
+  float room[STRETCH];
+  const double total = powers(x, n, largest, logs ? room : y, !logs);
   if (logs) {
     const float off = (float)log(total);
     QN_SIMD
     for (int64_t i = 0; i < n; i++) y[i] = x[i] - largest - off;
   } else {
-    const float scale = (float)(1 / total);
-    QN_SIMD
-    for (int64_t i = 0; i < n; i++) y[i] *= scale;
+    qn_scaled_copy(y, n, (float)(1 / total), y);
   }
+}
+
+void qn_scaled_copy(const float *x, int64_t n, float factor, float *y) {
+  QN_SIMD
+  for (int64_t i = 0; i < n; i++) y[i] = x[i] * factor;
+}
+
+float qn_softmax_powers(float *x, int64_t n, const float *bias) {
+  if (bias) {
+    QN_SIMD
+    for (int64_t i = 0; i < n; i++) x[i] = bias[i] == -INFINITY ? bias[i] : x[i] + bias[i];
+  }
+  const float largest = n ? largest_of(x, n) : -INFINITY;
+  int64_t i = 0;
+  while (largest == -INFINITY && i < n && x[i] == largest) i++;
+  if (i == n) {
+    if (n) memset(x, 0, (size_t)n * sizeof *x);
+    return 0;
+  }
+  return (float)(1 / powers(x, n, largest, x, true));
 }
 
 /* `width` neighbouring columns of n rows, `step` apart. */

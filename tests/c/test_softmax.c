@@ -67,6 +67,34 @@ TEST(softmax_of_infinities) {
   CHECK(y[0] == 0 && y[1] == 1 && y[2] == 0);
 }
 
+TEST(powers_and_their_factor) {
+  enum { MOST = 1200 };
+  static const int64_t SIZES[] = {1, 3, 4, 9, 31, 512, 513, MOST};
+  float x[MOST], bias[MOST];
+  double want[MOST];
+  state = 5;
+  for (int i = 0; i < 24; i++) {
+    const int64_t n = SIZES[i % 8];
+    const bool biased = i >= 8, all = i >= 16;
+    double largest = -INFINITY, sum = 0;
+    for (int64_t j = 0; j < n; j++) {
+      x[j] = (float)(20 * uniform());
+      bias[j] = all || (j % 3 == 2 && uniform() < 0.5) ? -INFINITY : (float)uniform();
+      want[j] = (double)x[j] + (biased ? (double)bias[j] : 0);
+      if (biased && bias[j] == -INFINITY && j % 2) x[j] = j % 4 == 1 ? INFINITY : NAN; /* does not count either */
+      largest = want[j] > largest ? want[j] : largest;
+    }
+    const float factor = qn_softmax_powers(x, n, biased ? bias : NULL);
+    bool ok = true;
+    for (int64_t j = 0; j < n; j++) sum += all && biased ? 0 : exp(want[j] - largest);
+    for (int64_t j = 0; j < n; j++) ok = ok && (all && biased ? x[j] == 0 && factor == 0 : fabs((double)x[j] * (double)factor - exp(want[j] - largest) / sum) <= 1e-6);
+    CHECK(ok);
+  }
+  float one[2] = {-INFINITY, NAN};
+  const float spoilt = qn_softmax_powers(one, 2, NULL);
+  CHECK(isnan(one[1] * spoilt));
+}
+
 static void group_case(int64_t samples, int64_t channels, int64_t space, int64_t groups, bool last) {
   int64_t count = samples * channels * space, per = channels / groups;
   float *x = malloc((size_t)count * 4), *y = malloc((size_t)count * 4), *gain = malloc((size_t)channels * 4), *bias = malloc((size_t)channels * 4);
@@ -114,6 +142,7 @@ TEST(group_norm) {
 int main(void) {
   RUN(softmax);
   RUN(softmax_of_infinities);
+  RUN(powers_and_their_factor);
   RUN(group_norm);
   return DONE();
 }
