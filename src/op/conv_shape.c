@@ -73,7 +73,8 @@ static qn_status products(const qn_step *s, qn_window *w) {
     if (!out_empty) w->out_points *= w->out[d];
     w->taps *= w->kernel[d];
     if (w->in_points > INT32_MAX || w->out_points > INT32_MAX || w->taps > INT32_MAX)
-      return qn_step_fail(s, QN_ERR_SHAPE, "the spatial dimensions hold too many points");
+      return qn_step_fail(s, QN_ERR_SHAPE, "the spatial dimensions would have %lld points, the output %lld, the kernel %lld: more than 2,147,483,647", (long long)w->in_points,
+                          (long long)w->out_points, (long long)w->taps);
   }
   if (in_empty) w->in_points = 0;
   if (out_empty) w->out_points = 0;

@@ -76,7 +76,7 @@ static qn_status plan_global(qn_step *s) {
     w->kernel[d] = w->in[d];
     w->stride[d] = w->dilation[d] = w->out[d] = 1;
     if (w->in_points) w->in_points *= w->in[d];
-    if (w->in_points > INT32_MAX) return qn_step_fail(s, QN_ERR_SHAPE, "the spatial dimensions hold too many points");
+    if (w->in_points > INT32_MAX) return qn_step_fail(s, QN_ERR_SHAPE, "the spatial dimensions have %lld points or more; 2,147,483,647 are possible", (long long)w->in_points);
   }
   for (int d = 0; d < w->rank; d++)
     if (w->in[d] == 0) w->in_points = 0;
