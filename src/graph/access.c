@@ -37,7 +37,7 @@ qn_status qn_out_shape(qn_step *s, int i, qn_dtype dtype, int rank, const int64_
   s->out[i]->kind = QN_KIND_TENSOR;
   qn_error inner;
   qn_status status = qn_tensor_shape(t, dtype, rank, dims, &inner);
-  return status == QN_OK ? QN_OK : qn_step_fail(s, status, "output %d would be %s", i, inner.text);
+  return status == QN_OK ? QN_OK : qn_step_fail(s, status, "output %d: %s", i, inner.text);
 }
 
 qn_status qn_out_like(qn_step *s, int i, const qn_tensor *like) { return qn_out_shape(s, i, like->dtype, like->rank, like->dims); }
@@ -63,7 +63,7 @@ qn_status qn_out_dynamic(qn_step *s, int i, qn_dtype dtype, int rank, const int6
   if (i >= s->n_out || !s->out[i]) return QN_OK;
   qn_error inner;
   qn_status status = qn_value_reserve(s->out[i], dtype, rank, dims, &inner);
-  return status == QN_OK ? QN_OK : qn_step_fail(s, status, "output %d would be %s", i, inner.text);
+  return status == QN_OK ? QN_OK : qn_step_fail(s, status, "output %d: %s", i, inner.text);
 }
 
 qn_status qn_state(qn_step *s, size_t size) {

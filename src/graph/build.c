@@ -221,6 +221,15 @@ static qn_status constant_node(qn_ir *g, const qn_onnx_node *n, bool *done) {
   return QN_OK;
 }
 
+/* A sentence about a node. */
+static QN_PRINTF(3, 4) qn_status refuse(const qn_context *c, const qn_ir_node *node, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  const qn_status status = qn_fail_step(c->err, QN_ERR_FORMAT, node->op->name, node->name, format, args);
+  va_end(args);
+  return status;
+}
+
 static qn_status add_node(qn_ir *g, const qn_onnx_node *n) {
   qn_context *c = g->context;
   bool done;
@@ -228,19 +237,20 @@ static qn_status add_node(qn_ir *g, const qn_onnx_node *n) {
   if (done) return QN_OK;
   int64_t opset = n->opset ? n->opset : qn_onnx_opset_of(c->onnx, n->domain);
   qn_ir_node *node = &g->nodes[g->n_nodes];
-  *node = (qn_ir_node){.op = qn_op_find(n->domain, n->op_type, opset), .name = n->name, .opset = (int)opset, .n_attrs = n->n_attrs,
+  *node = (qn_ir_node){.op = qn_op_find(n->domain, n->op_type, opset), .name = n->name[0] || !n->n_out ? n->name : n->out[0], .opset = (int)opset, .n_attrs = n->n_attrs,
                        .attrs = n->attrs, .n_out = n->n_out, .clamp_min = -INFINITY, .clamp_max = INFINITY};
   const qn_op *op = node->op;
   int n_in = n->n_in, n_out = n->n_out;
   while (n_in > 0 && !n->in[n_in - 1][0]) n_in--; /* trailing absent inputs */
   if (n_in < op->min_in || (op->max_in >= 0 && n_in > op->max_in))
-    return qn_fail(c->err, QN_ERR_FORMAT, "%s '%s' has %d inputs; the operator takes %d to %d", op->name, n->name, n_in, op->min_in, op->max_in);
-  if (op->min_in > 0 && !n->in[0][0] && !(op->flags & QN_CONTROL)) return qn_fail(c->err, QN_ERR_FORMAT, "%s '%s' has no first input; the operator needs it", op->name, n->name);
+    return op->max_in < 0 ? refuse(c, node, "it has %d inputs; %d or more are expected", n_in, op->min_in)
+                          : refuse(c, node, op->min_in == op->max_in ? "it has %d inputs; %d are expected" : "it has %d inputs; %d to %d are expected", n_in, op->min_in, op->max_in);
+  if (op->min_in > 0 && !n->in[0][0] && !(op->flags & QN_CONTROL)) return refuse(c, node, "it has no first input, which the operator needs");
   while (n_out > 0 && !n->out[n_out - 1][0]) n_out--;
   if ((n_out < op->min_out && n->n_out < op->min_out) || (op->max_out >= 0 && n_out > op->max_out))
-    return qn_fail(c->err, QN_ERR_FORMAT, "%s '%s' has %d outputs; the operator gives %d to %d", op->name, n->name, n_out, op->min_out, op->max_out);
+    return refuse(c, node, "it has %d outputs; the operator gives %d to %d", n_out, op->min_out, op->max_out);
   for (int a = 0; a < n->n_attrs; a++) node->n_bodies += n->attrs[a].graph != NULL;
-  if (node->n_bodies && !(op->flags & QN_CONTROL)) return qn_fail(c->err, QN_ERR_FORMAT, "%s '%s' has a subgraph it cannot use", op->name, n->name);
+  if (node->n_bodies && !(op->flags & QN_CONTROL)) return refuse(c, node, "it has a subgraph, which the operator cannot use");
   node->bodies = qn_pool_alloc(&c->pool, (size_t)node->n_bodies * sizeof(qn_ir *));
   if (!node->bodies) return no_memory(c);
   int captured = 0;

@@ -146,7 +146,7 @@ qn_status qn_scan_run(qn_frame *caller, qn_plan_step *step, qn_frame **body) {
   int n_in = node->n_explicit - c.first;
   int64_t scanned = qn_attr_int(s, "num_scan_inputs", 0), carried = n_in - scanned;
   if (scanned < 1 || carried < 0 || g->n_inputs != n_in || g->n_outputs < carried || node->n_out > g->n_outputs)
-    return qn_step_fail(s, QN_ERR_FORMAT, "its body has %d inputs and %d outputs, which does not fit", g->n_inputs, g->n_outputs);
+    return qn_step_fail(s, QN_ERR_FORMAT, "its body has %d inputs and %d outputs, the node %d and %d: as many are expected, of them num_scan_inputs to be scanned", g->n_inputs, g->n_outputs, s->n_in, s->n_out);
   c.scanned = (int)scanned;
   c.carried = (int)carried;
   int scans = g->n_outputs - c.carried;

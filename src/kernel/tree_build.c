@@ -169,7 +169,7 @@ qn_status qn_tree_build(const qn_tree_source *s, qn_tree *t, void **block, qn_er
   *t = (qn_tree){.n_targets = s->n_targets, .n_features = 1};
   if (s->n_nodes == 0) return qn_fail(err, QN_ERR_FORMAT, "there are no trees");
   if (s->n_nodes > INT32_MAX / 64 || s->n_weights > INT32_MAX / 32) return qn_fail(err, QN_ERR_MEMORY, "too many nodes or weights");
-  if (s->n_targets < 1 || s->n_targets > INT32_MAX) return qn_fail(err, QN_ERR_ARGUMENT, "%lld targets", (long long)s->n_targets);
+  if (s->n_targets < 1 || s->n_targets > INT32_MAX) return qn_fail(err, QN_ERR_ARGUMENT, "n_targets is %lld; 1 or more is expected", (long long)s->n_targets);
   const size_t n = s->n_nodes;
   uint32_t *room = qn_alloc_zeroed(n * (6 * sizeof(uint32_t) + 1));
   if (!room) return qn_fail(err, QN_ERR_MEMORY, "no memory to read the trees");

@@ -95,7 +95,7 @@ static qn_status plan(qn_step *s) {
     QN_TRY(qn_check_type(s, i, QN_FLOAT_TYPES));
     if (qn_in(s, i)->rank != qn_in(s, Q)->rank || (qn_in(s, i)->rank != 3 && qn_in(s, i)->rank != 4))
       return qn_step_fail(s, QN_ERR_SHAPE, "input %d has rank %d; Q, K and V must all have 3 or 4 dimensions", i, qn_in(s, i)->rank);
-    if (qn_in(s, i)->dims[0] != qn_in(s, Q)->dims[0]) return qn_step_fail(s, QN_ERR_SHAPE, "Q, K and V differ in batch size");
+    if (qn_in(s, i)->dims[0] != qn_in(s, Q)->dims[0]) return qn_step_fail(s, QN_ERR_SHAPE, "input %d has a batch of %lld, Q one of %lld", i, (long long)qn_in(s, i)->dims[0], (long long)qn_in(s, Q)->dims[0]);
   }
   QN_TRY(qn_check_type(s, K, QN_TYPE_BIT(qn_in(s, Q)->dtype)));
   int64_t k_rows, v_rows, v_heads, k_width;

@@ -21,10 +21,11 @@ static int64_t groups_of(const qn_step *s, const qn_tensor *x) {
 
 static qn_status plan(qn_step *s) {
   const qn_tensor *x = qn_in(s, 0);
+  char text[QN_SHAPE_TEXT];
   for (int i = 0; i < 5; i++) {
     QN_TRY(qn_check_type(s, i, QN_FLOATS));
     if (i && ((qn_in(s, i)->rank != 1 && !per_point(s)) || qn_in(s, i)->count != groups_of(s, x)))
-      return qn_step_fail(s, QN_ERR_SHAPE, "input %d has %lld elements for %lld channels", i, (long long)qn_in(s, i)->count, (long long)groups_of(s, x));
+      return qn_step_fail(s, QN_ERR_SHAPE, "input %d has shape %s; [%lld], one number for each channel, is expected", i, qn_shape_text(text, qn_in(s, i)->rank, qn_in(s, i)->dims), (long long)groups_of(s, x));
   }
   QN_TRY(qn_out_like(s, 0, x));
   for (int i = 1; i < s->n_out; i++) QN_TRY(qn_out_like(s, i, qn_in(s, i < 3 ? i + 2 : i)));

@@ -22,7 +22,7 @@ static qn_status target(const qn_step *s, qn_dtype *to) {
     if (!number) return qn_step_fail(s, QN_ERR_ARGUMENT, "there is no type '%s' to cast to", name);
   }
   if (number <= 0 || number >= QN_DTYPE_COUNT)
-    return qn_step_fail(s, QN_ERR_ARGUMENT, "there is no element type %lld to cast to", (long long)number);
+    return number ? qn_step_fail(s, QN_ERR_ARGUMENT, "there is no element type %lld to cast to", (long long)number) : qn_step_fail(s, QN_ERR_ARGUMENT, "attribute to, the type to cast to, is missing");
   *to = (qn_dtype)number;
   return QN_OK;
 }

@@ -39,7 +39,8 @@ static qn_status plan_col2im(qn_step *s) {
   QN_TRY(qn_need_ints(s, 1, image, QN_MAX_RANK - 2, &rank));
   QN_TRY(qn_need_ints(s, 2, block, QN_MAX_RANK - 2, &again));
   const qn_tensor *x = qn_in(s, 0);
-  if (rank != again || rank < 1) return qn_step_fail(s, QN_ERR_SHAPE, "image_shape has %d numbers and block_shape %d", rank, again);
+  if (rank < 1 || again < 1) return qn_step_fail(s, QN_ERR_SHAPE, "%s is missing or empty", rank < 1 ? "image_shape" : "block_shape");
+  if (rank != again) return qn_step_fail(s, QN_ERR_SHAPE, "image_shape has %d numbers and block_shape %d", rank, again);
   QN_TRY(blocks_of(s, image, block, rank, &b));
   if (qn_dtype_size(x->dtype) == 0 || x->rank != 3 || x->dims[1] % b.points || x->dims[2] != b.n)
     return qn_step_fail(s, QN_ERR_SHAPE, "the input has shape %s; [batch, channels * %lld, %lld] is expected", qn_shape_text(text, x->rank, x->dims), (long long)b.points, (long long)b.n);

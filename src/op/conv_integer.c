@@ -64,13 +64,14 @@ static qn_status plan(qn_step *s) {
   int64_t dims[QN_MAX_RANK];
   QN_TRY(qn_conv_geometry(s, w, c, dims));
   if ((x_zero && (x_zero->dtype != qn_in(s, 0)->dtype || x_zero->count != 1)) || (w_zero && (w_zero->dtype != w->dtype || (w_zero->count != 1 && w_zero->count != c->maps))))
-    return qn_step_fail(s, QN_ERR_SHAPE, "the zero points do not fit the tensors");
+    return qn_step_fail(s, QN_ERR_SHAPE, "the zero points do not fit: one %s for the input, and 1 or %lld %s for the weights are expected", qn_dtype_name(qn_in(s, 0)->dtype), (long long)c->maps,
+                        qn_dtype_name(w->dtype));
   qn_dtype type = QN_INT32;
   if (linear) {
     QN_TRY(qn_quantized_check(s, QN_TYPE_BIT(QN_FLOAT), c->maps, &type));
     const qn_tensor *x_scale = qn_in(s, 1), *w_scale = qn_in(s, 4);
     if (x_scale->count != 1 || (w_scale->count != 1 && w_scale->count != c->maps))
-      return qn_step_fail(s, QN_ERR_SHAPE, "the scales have %lld and %lld elements; 1, and 1 or %lld are expected", (long long)x_scale->count,
+      return qn_step_fail(s, QN_ERR_SHAPE, "the scales of input and weights have %lld and %lld elements; 1, and 1 or %lld (one for each output channel) are expected", (long long)x_scale->count,
                           (long long)w_scale->count, (long long)c->maps);
   }
   QN_TRY(qn_out_shape(s, 0, type, qn_in(s, 0)->rank, dims));

@@ -30,7 +30,7 @@ static qn_status list(const qn_step *s, const char *name, int count, int64_t low
   if (n != count) return qn_step_fail(s, QN_ERR_ARGUMENT, "%s has %d entries; the input's rank wants %d", name, n, count);
   for (int i = 0; i < count; i++)
     if (out[i] < low || out[i] > INT32_MAX)
-      return qn_step_fail(s, QN_ERR_ARGUMENT, "%s has the entry %lld", name, (long long)out[i]);
+      return qn_step_fail(s, QN_ERR_ARGUMENT, "%s has the entry %lld; %lld or more is expected", name, (long long)out[i], (long long)low);
   return QN_OK;
 }
 

@@ -53,7 +53,8 @@ static qn_status plan(qn_step *s) {
   QN_TRY(qn_check_type(s, 0, QN_FLOATS));
   const qn_tensor *x = qn_in(s, 0), *bias = qn_in(s, 2), *w = s->kept ? &((kept_weights *)s->kept)->weights : qn_in(s, 1);
   if (!w) return qn_step_fail(s, QN_ERR_ARGUMENT, "input 1 is missing");
-  if (w->dtype != x->dtype || (bias && bias->dtype != x->dtype)) return qn_step_fail(s, QN_ERR_TYPE, "input, weights and bias differ in element type");
+  QN_TRY(qn_check_same(s, "input 1, the weights,", w, x));
+  QN_TRY(qn_check_same(s, "input 2, the bias,", bias, x));
   int64_t dims[QN_MAX_RANK];
   QN_TRY(qn_state(s, sizeof(qn_conv)));
   qn_conv *c = s->state;

@@ -214,7 +214,7 @@ static qn_status plan(qn_step *s) {
   e->n = s->n_in;
   for (int i = 0; i < e->n; i++) {
     QN_TRY(qn_check_type(s, i, ~(QN_TYPE_BIT(QN_STRING) | QN_TYPE_BIT(QN_COMPLEX64) | QN_TYPE_BIT(QN_COMPLEX128) | QN_TYPE_BIT(QN_BOOL) | QN_TYPE_BIT(QN_UNDEFINED))));
-    if (qn_in(s, i)->dtype != qn_in(s, 0)->dtype) return qn_step_fail(s, QN_ERR_TYPE, "the operands differ in element type");
+    QN_TRY(qn_check_same(s, "an operand", qn_in(s, i), qn_in(s, 0)));
   }
   qn_dtype type = qn_in(s, 0)->dtype;
   e->compute = type == QN_DOUBLE ? QN_DOUBLE : qn_dtype_of(type)->is_float ? QN_FLOAT : QN_INT64;

@@ -115,6 +115,7 @@ static qn_status plan_stft(qn_step *s) {
     QN_TRY(qn_check_type(s, 2, QN_FLOATS));
     if (window->rank != 1) return qn_step_fail(s, QN_ERR_SHAPE, "the window has rank %d; 1 is expected", window->rank);
   }
+  if (!qn_in(s, 1)) return qn_step_fail(s, QN_ERR_ARGUMENT, "input 1, frame_step, is missing");
   QN_TRY(check_integers(s, 1, 1));
   QN_TRY(check_integers(s, 3, 3));
   QN_TRY(qn_need_int(s, 1, 0, &step));

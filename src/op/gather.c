@@ -80,7 +80,7 @@ static qn_status plan_gather_nd(qn_step *s) {
     return qn_step_fail(s, QN_ERR_ARGUMENT, "batch_dims %lld does not fit ranks %d and %d", (long long)batch, x->rank, index->rank);
   int64_t depth = index->dims[index->rank - 1];
   if (depth < 0 || depth > x->rank - batch)
-    return qn_step_fail(s, QN_ERR_SHAPE, "indices of length %lld for %d dimensions", (long long)depth, x->rank - (int)batch);
+    return qn_step_fail(s, QN_ERR_SHAPE, "an index of %lld numbers, the last dimension of the indices, for data of %d dimensions", (long long)depth, x->rank - (int)batch);
   for (int i = 0; i < batch; i++)
     if (x->dims[i] != index->dims[i])
       return qn_step_fail(s, QN_ERR_SHAPE, "batch dimension %d is %lld in data and %lld in indices", i, (long long)x->dims[i],

@@ -56,7 +56,8 @@ static qn_status plan(qn_step *s) {
   QN_TRY(qn_check_type(s, 0, TYPES));
   const qn_tensor *a = qn_in(s, 0), *b = s->kept ? &((kept_matrix *)s->kept)->b : qn_in(s, 1), *c = qn_in(s, 2);
   if (!b) return qn_step_fail(s, QN_ERR_ARGUMENT, "input 1 is missing");
-  if (b->dtype != a->dtype || (c && c->dtype != a->dtype)) return qn_step_fail(s, QN_ERR_TYPE, "the inputs differ in element type");
+  QN_TRY(qn_check_same(s, "input 1", b, a));
+  QN_TRY(qn_check_same(s, "input 2", c, a));
   char ta[QN_SHAPE_TEXT], tb[QN_SHAPE_TEXT];
   QN_TRY(qn_state(s, sizeof(gemm_plan)));
   gemm_plan *p = s->state;

@@ -74,8 +74,8 @@ static qn_status plan_affine(qn_step *s) {
   const qn_tensor *theta = qn_in(s, 0);
   int r = count - 2;
   if (count < 4 || theta->rank != 3 || theta->dims[0] != size[0] || theta->dims[1] != r || theta->dims[2] != r + 1)
-    return qn_step_fail(s, QN_ERR_SHAPE, "theta has shape %s for a size of %d numbers; [batch, 2, 3] and 4, or [batch, 3, 4] and 5 are expected",
-                        qn_shape_text(text, theta->rank, theta->dims), count);
+    return qn_step_fail(s, QN_ERR_SHAPE, "theta has shape %s for a size of %d numbers and a batch of %lld; [batch, 2, 3] and 4, or [batch, 3, 4] and 5 are expected",
+                        qn_shape_text(text, theta->rank, theta->dims), count, (long long)(count > 0 ? size[0] : 0));
   dims[0] = size[0];
   for (int d = 0; d < r; d++) dims[d + 1] = size[d + 2];
   dims[r + 1] = r;

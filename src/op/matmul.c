@@ -107,7 +107,8 @@ static qn_status plan(qn_step *s) {
   QN_TRY(qn_check_type(s, 0, TYPES));
   const qn_tensor *a = qn_in(s, 0), *b = s->kept ? &((kept_matrix *)s->kept)->b : qn_in(s, 1), *bias = qn_in(s, 2);
   if (!b) return qn_step_fail(s, QN_ERR_ARGUMENT, "input 1 is missing");
-  if (b->dtype != a->dtype || (bias && bias->dtype != a->dtype)) return qn_step_fail(s, QN_ERR_TYPE, "the inputs differ in element type");
+  QN_TRY(qn_check_same(s, "input 1", b, a));
+  QN_TRY(qn_check_same(s, "input 2, the bias,", bias, a));
   QN_TRY(qn_state(s, sizeof(matmul_plan)));
   matmul_plan *p = s->state;
   int64_t strides[QN_MAX_RANK];

@@ -145,7 +145,7 @@ static qn_status plan(qn_step *s) {
   p->b_matrices = b_step;
   for (int i = 1; i <= 3; i += 2) {
     const qn_tensor *z = p->at[i] >= 0 ? qn_in(s, p->at[i]) : NULL;
-    if (z && z->dtype != (i == 1 ? a : b)->dtype) return qn_step_fail(s, QN_ERR_TYPE, "a zero point differs in type from its matrix");
+    if (z && z->dtype != (i == 1 ? a : b)->dtype) return qn_step_fail(s, QN_ERR_TYPE, "a zero point differs in type from its matrix: %s and %s", qn_dtype_name(z->dtype), qn_dtype_name((i == 1 ? a : b)->dtype));
     QN_TRY(check_params(s, z, i == 1 ? p->m : p->n, i == 1 ? a_step : b_step, "a zero point"));
   }
   qn_dtype type = QN_INT32;

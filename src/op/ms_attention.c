@@ -142,7 +142,7 @@ static qn_status plan_attention(qn_step *s) {
     w = &all;
   }
   if (!w) return qn_step_fail(s, QN_ERR_ARGUMENT, "input 1 is missing");
-  if (w->dtype != x->dtype) return qn_step_fail(s, QN_ERR_TYPE, "input and weights differ in element type");
+  QN_TRY(qn_check_same(s, "input 1, the weights,", w, x));
   if (qn_attr_int(s, "do_rotary", 0) || qn_attr_int(s, "past_present_share_buffer", 0))
     return qn_step_fail(s, QN_ERR_UNSUPPORTED, "do_rotary (RotaryEmbedding before MultiHeadAttention is what says how pairs are turned) and past_present_share_buffer are not supported");
   if (x->rank != 3 || w->rank != 2 || w->dims[0] != x->dims[2])

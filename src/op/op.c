@@ -39,6 +39,18 @@ qn_status qn_step_fail(const qn_step *s, qn_status code, const char *format, ...
   return status;
 }
 
+const char *qn_types_text(char text[QN_TYPES_TEXT], uint32_t type_bits) {
+  size_t n = 0;
+  for (unsigned t = 1; t < QN_DTYPE_COUNT; t++) {
+    if (!(type_bits >> t & 1)) continue;
+    const char *before = n == 0 ? "" : type_bits >> t > 1 ? ", " : " or ", *name = qn_dtype_name((qn_dtype)t);
+    for (int part = 0; part < 2; part++)
+      for (const char *from = part ? name : before; *from && n < QN_TYPES_TEXT - 1; from++) text[n++] = *from;
+  }
+  text[n] = 0;
+  return text;
+}
+
 qn_status qn_check_type(const qn_step *s, int i, uint32_t type_bits) {
   const qn_tensor *t = qn_in(s, i);
   if (!t) return qn_step_fail(s, QN_ERR_ARGUMENT, "input %d is missing", i);
@@ -46,8 +58,13 @@ qn_status qn_check_type(const qn_step *s, int i, uint32_t type_bits) {
     return qn_step_fail(s, QN_ERR_TYPE, "input %d is a %s, expected a tensor", i,
                         s->in[i]->kind == QN_KIND_SEQUENCE ? "sequence" : s->in[i]->kind == QN_KIND_MAP ? "map" : "optional");
   if ((unsigned)t->dtype < QN_DTYPE_COUNT && (type_bits & QN_TYPE_BIT(t->dtype))) return QN_OK;
-  return qn_step_fail(s, QN_ERR_TYPE, "input %d has element type %s, which this operator does not take", i,
-                      qn_dtype_name(t->dtype));
+  char list[QN_TYPES_TEXT];
+  return qn_step_fail(s, QN_ERR_TYPE, "input %d is %s; %s is expected", i, qn_dtype_name(t->dtype), qn_types_text(list, type_bits));
+}
+
+qn_status qn_check_same(const qn_step *s, const char *what, const qn_tensor *t, const qn_tensor *x) {
+  if (!t || t->dtype == x->dtype) return QN_OK;
+  return qn_step_fail(s, QN_ERR_TYPE, "%s has element type %s where the first input has %s; the same is expected", what, qn_dtype_name(t->dtype), qn_dtype_name(x->dtype));
 }
 
 qn_status qn_axis_plain(const qn_step *s, int64_t axis, int rank, int *out) {

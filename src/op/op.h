@@ -118,6 +118,11 @@ qn_status qn_step_fail(const qn_step *s, qn_status code, const char *format, ...
 /* Fails unless input i has one of the types in the list, e.g. QN_TYPES(QN_FLOAT, QN_DOUBLE). */
 #define QN_TYPE_BIT(t) (1u << (t))
 qn_status qn_check_type(const qn_step *s, int i, uint32_t type_bits);
+/* Fails, naming `what`, when t is there and of another type than the first input x. */
+qn_status qn_check_same(const qn_step *s, const char *what, const qn_tensor *t, const qn_tensor *x);
+/* `float32, float64 or int8`, for a message. */
+#define QN_TYPES_TEXT 512
+const char *qn_types_text(char text[QN_TYPES_TEXT], uint32_t type_bits);
 /* Normalises a possibly negative logical axis against `rank`, then maps it to storage order if s->channels_last.
  * Fails with a sentence when it is out of range. */
 qn_status qn_axis(const qn_step *s, int64_t axis, int rank, int *out);

@@ -21,7 +21,7 @@ static qn_status plan(qn_step *s) {
     int first = 2 + (i - 2) % n;
     QN_TRY(qn_check_type(s, i, QN_FLOATS));
     QN_TRY(qn_same_type(s, first, i));
-    if (!qn_tensor_same_shape(qn_in(s, i), qn_in(s, first))) return qn_step_fail(s, QN_ERR_SHAPE, "inputs %d and %d differ in shape", first, i);
+    if (!qn_tensor_same_shape(qn_in(s, i), qn_in(s, first))) return qn_step_fail(s, QN_ERR_SHAPE, "inputs %d and %d have %lld and %lld elements, or other shapes; the same is expected", first, i, (long long)qn_in(s, first)->count, (long long)qn_in(s, i)->count);
   }
   for (int i = 0; i < s->n_out; i++) QN_TRY(qn_out_like(s, i, qn_in(s, 2 + i % n)));
   return QN_OK;

@@ -16,7 +16,7 @@ static qn_status mode_of(const qn_step *s, int *mode) {
   const char *text = qn_attr_text(s, "mode", "constant");
   for (*mode = 0; *mode < 4; ++*mode)
     if (strcmp(text, NAMES[*mode]) == 0) return QN_OK;
-  return qn_step_fail(s, QN_ERR_ARGUMENT, "mode '%s' is not known", text);
+  return qn_step_fail(s, QN_ERR_ARGUMENT, "mode is '%s'; 'constant', 'reflect', 'edge' or 'wrap' is expected", text);
 }
 
 static qn_status plan(qn_step *s) {

@@ -42,7 +42,7 @@ static qn_status finish(qn_step *s, qn_pool_spec *p) {
   p->column_major = qn_attr_int(s, "storage_order", 0) != 0;
   p->p = (double)qn_attr_int(s, "p", 0);
   if (p->p == 0) p->p = (double)qn_attr_float(s, "p", 2.0f);
-  if (p->kind == QN_POOL_LP && !(p->p > 0)) return qn_step_fail(s, QN_ERR_ARGUMENT, "p is not above 0");
+  if (p->kind == QN_POOL_LP && !(p->p > 0)) return qn_step_fail(s, QN_ERR_ARGUMENT, "p is %g; a number above 0 is expected", (double)p->p);
   int64_t dims[QN_MAX_RANK];
   p->batch = x->dims[0];
   p->x = qn_planes_of(s->channels_last, p->channels, p->window.in_points);

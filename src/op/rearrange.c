@@ -74,7 +74,7 @@ static qn_status plan_blocks(qn_step *s) {
   if (x->rank != 4) return qn_step_fail(s, QN_ERR_SHAPE, "the input has rank %d, expected 4", x->rank);
   if (b < 1 || b > 65536) return qn_step_fail(s, QN_ERR_ARGUMENT, "blocksize is %lld", (long long)b);
   const char *mode = qn_attr_text(s, "mode", "DCR");
-  if (strcmp(mode, "DCR") && strcmp(mode, "CRD")) return qn_step_fail(s, QN_ERR_ARGUMENT, "mode '%s' is not known", mode);
+  if (strcmp(mode, "DCR") && strcmp(mode, "CRD")) return qn_step_fail(s, QN_ERR_ARGUMENT, "mode is '%s'; 'DCR' or 'CRD' is expected", mode);
   int c = s->channels_last ? 3 : 1, h = s->channels_last ? 1 : 2;
   memcpy(dims, x->dims, sizeof dims);
   bool fits = to_space(s) ? dims[c] % (b * b) == 0 : dims[h] % b == 0 && dims[h + 1] % b == 0;

@@ -38,7 +38,8 @@ static qn_status plan_align(qn_step *s) {
   QN_TRY(plan_regions(s, 4, qn_attr_int(s, "output_height", 1), qn_attr_int(s, "output_width", 1)));
   QN_TRY(qn_check_type(s, 2, QN_INDEX_TYPES));
   if (qn_in(s, 2)->rank != 1 || qn_in(s, 2)->count != qn_in(s, 1)->dims[0])
-    return qn_step_fail(s, QN_ERR_SHAPE, "%lld picture numbers for %lld regions", (long long)qn_in(s, 2)->count, (long long)qn_in(s, 1)->dims[0]);
+    return qn_step_fail(s, QN_ERR_SHAPE, "batch_indices has %lld elements and rank %d; [%lld], one for each region, is expected", (long long)qn_in(s, 2)->count, qn_in(s, 2)->rank,
+                        (long long)qn_in(s, 1)->dims[0]);
   return QN_OK;
 }
 

@@ -14,7 +14,7 @@ static qn_status reduction(const qn_step *s, how *out) {
       *out = (how)i;
       return i == NONE ? QN_OK : qn_check_type(s, 0, QN_REAL_TYPES);
     }
-  return qn_step_fail(s, QN_ERR_ARGUMENT, "reduction '%s' is not known", text);
+  return qn_step_fail(s, QN_ERR_ARGUMENT, "reduction is '%s'; 'none', 'add', 'mul', 'max' or 'min' is expected", text);
 }
 
 #define COMBINE_FLOATS(T, M)                                                                          \

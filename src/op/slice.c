@@ -14,7 +14,8 @@ static qn_status plan(qn_step *s) {
   QN_TRY(qn_axes(s, "ends", 2, ends, &n_ends));
   QN_TRY(qn_axes(s, "axes", 3, axes, &n_axes));
   QN_TRY(qn_axes(s, "steps", 4, steps, &n_steps));
-  if (count < 0 || n_ends != count || (n_axes >= 0 && n_axes != count) || (n_steps >= 0 && n_steps != count) || count > x->rank)
+  if (count < 0 || n_ends < 0) return qn_step_fail(s, QN_ERR_ARGUMENT, "%s are missing", count < 0 ? "starts" : "ends");
+  if (n_ends != count || (n_axes >= 0 && n_axes != count) || (n_steps >= 0 && n_steps != count) || count > x->rank)
     return qn_step_fail(s, QN_ERR_ARGUMENT, "%d starts, %d ends, %d axes and %d steps for an input of rank %d", count, n_ends, n_axes,
                         n_steps, x->rank);
   QN_TRY(qn_state(s, sizeof(slice)));

@@ -19,7 +19,7 @@ static qn_status plan_window(qn_step *s) {
   QN_TRY(qn_check_type(s, 0, QN_INDEX_TYPES));
   QN_TRY(qn_need_int(s, 0, 0, &n));
   QN_TRY(output_type(s, &type));
-  if (n < 0) return qn_step_fail(s, QN_ERR_SHAPE, "a window of length %lld", (long long)n);
+  if (n < 0) return qn_step_fail(s, QN_ERR_SHAPE, "the length of the window is %lld; 0 or more is expected", (long long)n);
   return qn_out_shape(s, 0, type, 1, &n);
 }
 
