@@ -14,6 +14,8 @@ const entries = execFileSync(program, { encoding: 'utf8' }).trim().split('\n').m
   const [domain, name, since, until] = line.split(' ');
   return { domain: domain === '-' ? '' : domain, name, since: Number(since), until: Number(until) };
 }).filter((e) => e.domain !== 'quern'); // those are made by passes, no file has them
+// Operators that are others put together have a template instead of an entry.
+for (const [, name] of readFileSync('src/graph/expand_contrib.c', 'utf8').matchAll(/^ {4}\{"(\w+)", "/gm)) entries.push({ domain: 'com.microsoft', name, since: 1, until: 0 });
 
 /** The opsets that an operator's entries serve together, e.g. "1–6, 9+". @param {Entry[]} list */
 function opsets(list) {

@@ -34,7 +34,7 @@ COLD_KERNELS := cast order picture_file inflate number_text fft taps conv_ref ra
 CORE_OPT     := -Os
 # The reader, the graph and operators that no model waits for, as small as can be: 2.6 KB less on the wire than at -Os.
 SMALL_OPT    := -Oz
-SMALL_OPERATORS := det ngram_repeat_block tokenizer regions col2im image_decoder spectral_tables losses optimizers random experimental fourier deform_conv dropout \
+SMALL_OPERATORS := det murmur_hash3 ngram_repeat_block tokenizer regions col2im image_decoder spectral_tables losses optimizers random experimental fourier deform_conv dropout \
   feature_columns feature_scaling label_encoder linear_model maps ml string_normalizer strings svm tfidf_vectorizer tree_ensemble tree_ensemble_5
 SMALL_KERNELS := lookup regex score svm tree_build utf8
 

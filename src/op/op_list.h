@@ -285,6 +285,7 @@ QN_OP(matmul_bnb4)
 QN_OP(inverse)
 QN_OP(ngram_repeat_block)
 QN_OP(tokenizer)
+QN_OP(murmur_hash3)
 
 /* random numbers */
 QN_OP(random_normal)

@@ -78,6 +78,12 @@ export const exportedCases = {
     };
   },
 
+  MurmurHash3(r) {
+    const positive = r.maybe(), type = r.pick(['int32', 'int64', 'float32', 'string']), dims = [r.int(1, 4), 3];
+    const data = { int32: () => r.ints('int32', dims, -1000, 1000), int64: () => r.ints('int64', dims, -1000, 1000), float32: () => r.floats(dims), string: () => ({ type, dims, data: Array.from({ length: dims[0] * 3 }, () => some(r, ['a', 'é', 'Z', '0', ' '], r.int(0, 11))) }) };
+    return { op: 'MurmurHash3', attrs: { ...(positive ? {} : { positive: 0n }), ...(r.maybe() && { seed: int(r.int(0, 100)) }) }, types: { y: positive ? 'uint32' : 'int32' }, inputs: [data[type]()] };
+  },
+
   Unique: (r) => ({ op: 'Unique', outs: ['y', 'idx', 'counts'], types: { idx: 'int64', counts: 'int64' }, inputs: [{ ...r.floats([12]), data: Float32Array.from({ length: 12 }, () => r.int(0, 5)) }] }),
   Inverse: (r) => { const n = r.int(1, 5), t = r.floats(r.pick([[n, n], [2, n, n]])); return { op: 'Inverse', tolerance: 1e-3, inputs: [{ ...t, data: t.data.map((x, i) => (i % (n * n) % (n + 1) === 0 ? x + 3 : x)) }] }; },
   CDist: (r) => { const n = r.int(1, 6); return { op: 'CDist', attrs: { metric: r.pick(['euclidean', 'sqeuclidean']) }, tolerance: 1e-4, inputs: [r.floats([r.int(1, 5), n]), r.floats([r.int(1, 5), n])] }; },
