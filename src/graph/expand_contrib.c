@@ -203,7 +203,7 @@ static qn_status emit_template(expander *e, const char *p) {
       QN_TRY(emit_activation(e, in[0], out[0]));
       continue;
     }
-    if (!strcmp(op, "DequantizeLinear") && !*in[0]) {
+    if (!strcmp(op, "DequantizeLinear") && !*in[0] && *word >= 'a') {
       e->absent |= 1u << (*word - 'a');
       continue;
     }
@@ -244,20 +244,22 @@ static qn_status emit_turned(expander *e, const char *nodes, bool channels_last)
   const qn_attr first = {.name = "perm", .type = QN_ATTR_INTS, .count = 4, .ints = FIRST}, last = {.name = "perm", .type = QN_ATTR_INTS, .count = 4, .ints = LAST};
   const qn_onnx_node *from = e->from;
   const bool residual = channels_last && from->op_type[0] != 'Q';
-  const char *in[MAX_PORTS], *inner_out = name_between(e, 1);
+  const char *in[MAX_PORTS], *out[MAX_PORTS];
   qn_onnx_node inner = *from;
   inner.in = in;
+  inner.out = out;
   for (int i = 0; i < from->n_in; i++) {
     in[i] = from->in[i];
     if ((i && (i != 3 || !residual)) || !*in[i]) continue;
     in[i] = name_between(e, 2 + i);
     QN_TRY(emit(e, "", "Transpose", OPSET, 1, &from->in[i], 1, &in[i], channels_last, &first));
   }
-  if (channels_last) inner.out = &inner_out;
+  for (int i = 0; i < from->n_out; i++) out[i] = from->out[i];
+  if (channels_last) out[0] = name_between(e, 1);
   e->from = &inner;
   const qn_status status = emit_nodes(e, nodes);
   e->from = from;
-  return status != QN_OK || !channels_last ? status : emit(e, "", "Transpose", OPSET, 1, (const char *const *)&inner_out, 1, from->out, 1, &last);
+  return status != QN_OK || !channels_last ? status : emit(e, "", "Transpose", OPSET, 1, out, 1, from->out, 1, &last);
 }
 
 static bool is_set(const qn_onnx_node *n, const char *name) {
@@ -270,7 +272,7 @@ static const char *template_of(qn_onnx_model *m, const qn_onnx_node *n, bool ins
   const bool plain = inside || !strncmp(n->op_type, "Nhwc", 4);
   const char *name = n->op_type + (plain && !inside ? 4 : 0);
   const qn_attr *metric = attr_of(n, "metric");
-  if (n->n_out < 1 || n->n_in < 1 || (channels_last && n->n_in > MAX_PORTS)) return NULL;
+  if (n->n_out < 1 || n->n_in < 1 || n->n_out > MAX_PORTS || (n->n_in > MAX_PORTS && (channels_last || strcmp(name, "QLinearConcat")))) return NULL;
   if (!strcmp(name, "QLinearConcat") && (n->n_in < 5 || n->n_in % 3 != 2)) return NULL;
   if (!strcmp(name, "CDist") && metric && (metric->type != QN_ATTR_STRING || (strcmp(metric->s.data, "euclidean") && strcmp(metric->s.data, "sqeuclidean")))) return NULL;
   if (plain && !strcmp(name, "Conv")) name = "FusedConv";

@@ -93,7 +93,7 @@ static qn_status plan_quantized(qn_step *s, group_plan *p) {
   const qn_tensor *past = qn_in(s, PAST_KEY);
   p->bits = qn_in(s, K_SCALE) ? qn_attr_int(s, "kv_cache_bit_width", 8) : 0;
   if (!p->bits) return QN_OK;
-  if (!past || !qn_in(s, V_SCALE)) return qn_step_fail(s, QN_ERR_ARGUMENT, "a quantized cache wants past_key, past_value, k_scale and v_scale");
+  if (!past || !qn_in(s, PAST_VALUE) || !qn_in(s, V_SCALE)) return qn_step_fail(s, QN_ERR_ARGUMENT, "a quantized cache wants past_key, past_value, k_scale and v_scale");
   const qn_dtype type = p->bits == 4 ? QN_UINT8 : QN_INT8;
   if ((p->bits != 4 && p->bits != 8) || past->dtype != type || qn_in(s, PAST_VALUE)->dtype != type)
     return qn_step_fail(s, QN_ERR_UNSUPPORTED, "a cache of %s with %lld bits; int8 with 8 and uint8 with 4 are supported", qn_dtype_name(past->dtype), (long long)p->bits);
