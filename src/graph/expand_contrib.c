@@ -272,7 +272,7 @@ static const char *template_of(qn_onnx_model *m, const qn_onnx_node *n, bool ins
   const bool plain = inside || !strncmp(n->op_type, "Nhwc", 4);
   const char *name = n->op_type + (plain && !inside ? 4 : 0);
   const qn_attr *metric = attr_of(n, "metric");
-  if (n->n_out < 1 || n->n_in < 1 || n->n_out > MAX_PORTS || (n->n_in > MAX_PORTS && (channels_last || strcmp(name, "QLinearConcat")))) return NULL;
+  if (n->n_out < 1 || n->n_in < 1 || n->n_out > MAX_PORTS || (n->n_in > MAX_PORTS && (channels_last || !strcmp(name, "QGemm")))) return NULL;
   if (!strcmp(name, "QLinearConcat") && (n->n_in < 5 || n->n_in % 3 != 2)) return NULL;
   if (!strcmp(name, "CDist") && metric && (metric->type != QN_ATTR_STRING || (strcmp(metric->s.data, "euclidean") && strcmp(metric->s.data, "sqeuclidean")))) return NULL;
   if (plain && !strcmp(name, "Conv")) name = "FusedConv";

@@ -228,7 +228,7 @@ static void multiply_wide(const qn_step *s, const plan_state *p, int64_t matrix,
     for (int64_t c = 0; c < n; c++) {
       for (int i = 0; i < 4; i++) {
         const qn_tensor *t = qn_in(s, i < 2 ? 1 + i : 2 + i);
-        parameter[i] = float_at(t, one(t) ? 0 : i < 2 ? first_param(t, p->m, at_a) + r : first_param(t, n, at_b) + c);
+        parameter[i] = !t ? 0 : float_at(t, one(t) ? 0 : i < 2 ? first_param(t, p->m, at_a) + r : first_param(t, n, at_b) + c);
       }
       double sum = 0;
       for (int64_t i = 0; i < k; i++) sum += (double)(room[i] - parameter[1]) * (double)(b[i * n + c] - parameter[3]);
