@@ -12,7 +12,8 @@ from skl2onnx.common.data_types import DictionaryType, FloatTensorType, Int64Ten
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_diabetes, load_iris, load_wine
 from sklearn.ensemble import AdaBoostClassifier, GradientBoostingClassifier, GradientBoostingRegressor, IsolationForest, RandomForestClassifier, RandomForestRegressor
-from sklearn.feature_extraction import DictVectorizer
+from sklearn.feature_extraction import DictVectorizer, FeatureHasher
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, SGDClassifier
 from sklearn.naive_bayes import GaussianNB
@@ -129,6 +130,20 @@ save("columns", pipeline, {"a": few[["a"]].to_numpy(np.float32), "b": few[["b"]]
 people = [{"height": 1.5 + 0.01 * i, "city=" + "ABC"[i % 3]: 1.0} for i in range(30)]
 dictionary = DictVectorizer(sparse=False).fit(people)
 save("dictionary", dictionary, {"X": people[4]}, [rounded(dictionary.transform(people[4:5]))], [("X", DictionaryType(StringTensorType([1]), FloatTensorType([1])))])
+
+# com.microsoft's Tokenizer, CDist and MurmurHash3
+# The exporter takes words of one letter too, which scikit-learn leaves out: here are none.
+TEXTS = np.array(["The mill grinds the grain, at home.", "Grain! grain and two stones", "quern: that is one hand mill", "", "THE STONES turn; the hand turns them"], object)
+few = {"X": TEXTS.reshape(-1, 1)}
+words = make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LogisticRegression()).fit(TEXTS, [0, 1, 2, 1, 0])
+save("words", words, few, [words.predict(TEXTS), rounded(words.predict_proba(TEXTS))], [("X", StringTensorType([None, 1]))], {id(words): {"zipmap": False}})
+letters = CountVectorizer(analyzer="char", ngram_range=(1, 2)).fit(TEXTS)
+save("letters", letters, few, [letters.transform(TEXTS).toarray().astype(np.float64)], [("X", StringTensorType([None, 1]))])
+near = KNeighborsClassifier(3).fit(x4[:60], y3[:60])
+save("distances", near, {"X": x4[rows]}, [near.predict(x4[rows]), rounded(near.predict_proba(x4[rows]))], [("X", FloatTensorType([None, 4]))], {id(near): {"zipmap": False, "optim": "cdist"}})
+hashed = [["hand", "mill"], ["quern", "stone"], ["", "ß"]]
+hasher = FeatureHasher(8, input_type="string")
+save("hashes", hasher, {"X": np.array(hashed, object)}, [hasher.transform(hashed).toarray()], [("X", StringTensorType([None, 2]))])
 
 with open(os.path.join(FOLDER, "answers.json"), "w") as f:
     f.write("{\n" + ",\n".join(f"{json.dumps(k)}: {json.dumps(v, ensure_ascii=False, separators=(',', ':'))}" for k, v in answers.items()).replace("NaN", "null") + "\n}\n")
