@@ -24,14 +24,15 @@ static qn_status plan_group(qn_step *s) {
   for (int i = 0; i < 3; i++) QN_TRY(qn_check_type(s, i, QN_FLOAT_TYPES));
   const qn_tensor *x = qn_in(s, 0);
   if (x->rank < 2) return qn_step_fail(s, QN_ERR_SHAPE, "the input has rank %d, expected 2 or more", x->rank);
+  char text[QN_SHAPE_TEXT];
   int64_t channels = x->dims[s->channels_last && x->rank >= 3 ? x->rank - 1 : 1];
   QN_TRY(groups_of(s, channels, &groups));
   /* Up to opset 20 a group, not a channel, has a gain. */
   int64_t gains = grouped(s) && s->opset < 21 ? groups : channels;
   for (int i = 1; i < 3; i++)
     if (qn_in(s, i)->rank != 1 || qn_in(s, i)->dims[0] != gains)
-      return qn_step_fail(s, QN_ERR_SHAPE, "input %d has %lld elements for %lld channels in %lld groups", i, (long long)qn_in(s, i)->count,
-                          (long long)channels, (long long)groups);
+      return qn_step_fail(s, QN_ERR_SHAPE, "input %d has shape %s; [%lld] is expected, for %lld channels in %lld groups", i, qn_shape_text(text, qn_in(s, i)->rank, qn_in(s, i)->dims),
+                          (long long)gains, (long long)channels, (long long)groups);
   QN_TRY(qn_out_like(s, 0, x));
   if (x->count == 0) return QN_OK;
   uint64_t bytes = (uint64_t)channels * (4 * sizeof(double) + 2 * sizeof(float)) + (direct(x) ? 0 : (uint64_t)x->count * sizeof(float));

@@ -51,7 +51,7 @@ static qn_status attributes(const qn_step *s, const int64_t *kernel, qn_window *
     if (w->dilation[d] * (w->kernel[d] - 1) >= INT32_MAX) return qn_step_fail(s, QN_ERR_ARGUMENT, "the dilated kernel is too large");
   const char *text = qn_attr_text(s, "auto_pad", "NOTSET");
   *mode = !strcmp(text, "SAME_UPPER") ? PAD_SAME_UPPER : !strcmp(text, "SAME_LOWER") ? PAD_SAME_LOWER : !strcmp(text, "VALID") ? PAD_VALID : PAD_GIVEN;
-  if (*mode == PAD_GIVEN && *text && strcmp(text, "NOTSET")) return qn_step_fail(s, QN_ERR_ARGUMENT, "auto_pad is '%s'", text);
+  if (*mode == PAD_GIVEN && *text && strcmp(text, "NOTSET")) return qn_step_fail(s, QN_ERR_ARGUMENT, "auto_pad is '%s'; 'NOTSET', 'SAME_UPPER', 'SAME_LOWER' or 'VALID' is expected", text);
   memset(pads, 0, sizeof pads);
   if (*mode == PAD_GIVEN) QN_TRY(list(s, "pads", 2 * w->rank, 0, 0, pads));
   for (int d = 0; d < w->rank; d++) {
@@ -119,7 +119,7 @@ static qn_status channel_counts(const qn_step *s, const qn_tensor *weights, int 
   if (weights->rank != rank) return qn_step_fail(s, QN_ERR_SHAPE, "the weights have shape %s; rank %d is expected", qn_shape_text(text, weights->rank, weights->dims), rank);
   int64_t first = weights->dims[0], second = weights->dims[1];
   if (c->groups < 1 || c->groups > INT32_MAX || first > INT32_MAX || second > INT32_MAX)
-    return qn_step_fail(s, QN_ERR_ARGUMENT, "group is %lld", (long long)c->groups);
+    return qn_step_fail(s, QN_ERR_ARGUMENT, "group is %lld; 1 or more is expected", (long long)c->groups);
   c->maps = transposed ? second * c->groups : first;
   int64_t wanted = transposed ? first : second * c->groups;
   if (wanted != c->channels || c->channels % c->groups || c->maps % c->groups || c->maps > INT32_MAX)

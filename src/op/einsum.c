@@ -83,7 +83,8 @@ static qn_status read_operand(const qn_step *s, einsum *e, int i, const term *t)
 }
 
 static qn_status read_equation(const qn_step *s, einsum *e) {
-  const char *text = qn_attr_text(s, "equation", "");
+  const char *text = qn_attr_text(s, "equation", NULL);
+  if (!text) return qn_step_fail(s, QN_ERR_ARGUMENT, "attribute equation is missing");
   term t;
   int uses[LABELS] = {0}, dots = 0;
   for (int l = 0; l < LABELS; l++) e->dims[l] = -1;

@@ -35,7 +35,7 @@ static qn_status plan(qn_step *s) {
   t->dims[x->rank - 1] *= 8 / bits;
   t->block = qn_attr_int(s, "block_size", 128);
   if (t->block == 0 && !whole) t->block = t->dims[t->quantize] ? t->dims[t->quantize] : 1;
-  if (t->block < 1) return qn_step_fail(s, QN_ERR_ARGUMENT, "block_size is %lld", (long long)t->block);
+  if (t->block < 1) return qn_step_fail(s, QN_ERR_ARGUMENT, "block_size is %lld; 1 or more is expected", (long long)t->block);
   bool fits = scales->rank == x->rank;
   for (int d = 0; fits && d < x->rank; d++) {
     int64_t want = d != t->quantize ? t->dims[d] : t->dims[d] ? (t->dims[d] - 1) / t->block + 1 : 0;

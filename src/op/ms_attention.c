@@ -135,6 +135,7 @@ static qn_status plan_attention(qn_step *s) {
   *p = (attention_plan){.mask = 3, .bias = 5, .past_at = 4, .projects = true};
   QN_TRY(qn_check_type(s, 0, TYPES));
   const qn_tensor *x = qn_in(s, 0), *w = s->kept ? &((kept_weights *)s->kept)->w : qn_in(s, 1), *past = qn_in(s, 4);
+  char tx[QN_SHAPE_TEXT], tw[QN_SHAPE_TEXT];
   qn_tensor all = {.dtype = x->dtype, .rank = 2}; /* the weights of what is projected already */
   p->projected = s->op->domain[0] == 'q';
   if (p->projected) {
@@ -146,7 +147,7 @@ static qn_status plan_attention(qn_step *s) {
   if (qn_attr_int(s, "do_rotary", 0) || qn_attr_int(s, "past_present_share_buffer", 0))
     return qn_step_fail(s, QN_ERR_UNSUPPORTED, "do_rotary (RotaryEmbedding before MultiHeadAttention is what says how pairs are turned) and past_present_share_buffer are not supported");
   if (x->rank != 3 || w->rank != 2 || w->dims[0] != x->dims[2])
-    return qn_step_fail(s, QN_ERR_SHAPE, "the input must be [batch, rows, columns] and the weights [columns, all]");
+    return qn_step_fail(s, QN_ERR_SHAPE, "the input has shape %s and the weights %s; [batch, rows, columns] and [columns, all] are expected", qn_shape_text(tx, x->rank, x->dims), qn_shape_text(tw, w->rank, w->dims));
   int64_t heads, sizes[4];
   QN_TRY(qn_positive(s, "num_heads", 0, &heads));
   int given = qn_attr_ints(s, "qkv_hidden_sizes", sizes, 4);

@@ -30,7 +30,7 @@ static qn_status plan(qn_step *s) {
   if (qn_in(s, 3)) QN_TRY(qn_need_ints(s, 3, axes, QN_MAX_RANK, &n_axes));
   if (n_axes < 0)
     for (n_axes = 0; n_axes < x->rank; n_axes++) axes[n_axes] = n_axes;
-  if (count != 2 * n_axes) return qn_step_fail(s, QN_ERR_ARGUMENT, "%d pads for %d axes", count, n_axes);
+  if (count != 2 * n_axes) return qn_step_fail(s, QN_ERR_ARGUMENT, "there are %d pads for %d axes; two for each are expected", count < 0 ? 0 : count, n_axes);
   if (qn_in(s, 2)) {
     QN_TRY(qn_check_type(s, 2, QN_ANY_TYPE));
     QN_TRY(qn_same_type(s, 0, 2));

@@ -24,7 +24,7 @@ static qn_status group(const qn_step *s, grouping *g) {
   if (zero && !qn_tensor_same_shape(scale, zero) && !(zero->count == 1 && scale->count == 1))
     return qn_step_fail(s, QN_ERR_SHAPE, "the zero point has shape %s but the scale %s", qn_shape_text(a, zero->rank, zero->dims),
                         qn_shape_text(b, scale->rank, scale->dims));
-  if (block < 0) return qn_step_fail(s, QN_ERR_ARGUMENT, "block_size is %lld", (long long)block);
+  if (block < 0) return qn_step_fail(s, QN_ERR_ARGUMENT, "block_size is %lld; 0 or more is expected", (long long)block);
   if (scale->count == 1 && block == 0 && scale->rank <= 1) {
     g->per_tensor = true;
     return QN_OK;

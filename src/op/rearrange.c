@@ -72,7 +72,7 @@ static qn_status plan_blocks(qn_step *s) {
   const qn_tensor *x = qn_in(s, 0);
   int64_t b = qn_attr_int(s, "blocksize", 0), dims[4];
   if (x->rank != 4) return qn_step_fail(s, QN_ERR_SHAPE, "the input has rank %d, expected 4", x->rank);
-  if (b < 1 || b > 65536) return qn_step_fail(s, QN_ERR_ARGUMENT, "blocksize is %lld", (long long)b);
+  if (b < 1 || b > 65536) return qn_step_fail(s, QN_ERR_ARGUMENT, "blocksize is %lld; 1 to 65536 is expected", (long long)b);
   const char *mode = qn_attr_text(s, "mode", "DCR");
   if (strcmp(mode, "DCR") && strcmp(mode, "CRD")) return qn_step_fail(s, QN_ERR_ARGUMENT, "mode is '%s'; 'DCR' or 'CRD' is expected", mode);
   int c = s->channels_last ? 3 : 1, h = s->channels_last ? 1 : 2;

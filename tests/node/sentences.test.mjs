@@ -24,6 +24,9 @@ const WRONG = [
   ['HannWindow', {}, [{ ...list(-3), dims: [] }], "HannWindow 'y': the length of the window is -3; 0 or more is expected"],
   ['Col2Im', {}, [t([1, 4, 1]), list(), list(2, 2)], "Col2Im 'y': image_shape is missing or empty"],
   ['STFT', {}, [t([1, 8, 1]), null, null, { ...list(4), dims: [] }], "STFT 'y': input 1, frame_step, is missing"],
+  ['Pad', {}, [t([2]), list(1, 2, 3)], "Pad 'y': there are 3 pads for 1 axes; two for each are expected"],
+  ['Einsum', {}, [t([2])], "Einsum 'y': attribute equation is missing"],
+  ['Conv', { auto_pad: 'SAME' }, [t([1, 1, 3]), t([1, 1, 1])], "Conv 'y': auto_pad is 'SAME'; 'NOTSET', 'SAME_UPPER', 'SAME_LOWER' or 'VALID' is expected"],
   ['Cast', {}, [t([1])], "Cast 'y': attribute to, the type to cast to, is missing"],
 ];
 
