@@ -3,8 +3,9 @@ standard allows and an operator refuses. Needs Python's onnx; not part of any te
 
     make build/asan/list_operators build/asan/run_cases && python3 tests/conformance/gaps.py [CASES_DIR…]
 
-For types, each one-node case in CASES_DIR (directories of ONNX's node tests) is run again with its inputs in every other
-type that the operator's schema allows. Only refusals count; the results are not compared."""
+For types, each one-node case in CASES_DIR (directories of ONNX's node tests), and a node by hand for operators that have no
+case, is run again with its inputs in every other type that the operator's schema allows. Only refusals count; the results are
+not compared."""
 import os, subprocess, sys, tempfile
 import numpy as np
 import onnx
@@ -77,10 +78,46 @@ def variants(case):
                 yield '%s %d %s %s' % (node.op_type, schema.since_version, variable.type_param_str, allowed), model, inputs
 
 
+ML = 'ai.onnx.ml'
+LEAVES = dict(nodes_treeids=[0, 0, 0], nodes_nodeids=[0, 1, 2], nodes_featureids=[0, 0, 0], nodes_modes=['BRANCH_LEQ', 'LEAF', 'LEAF'], nodes_values=[1., 0., 0.],
+              nodes_truenodeids=[1, 0, 0], nodes_falsenodeids=[2, 0, 0])
+VECTORS = dict(coefficients=[1., -1.], support_vectors=[1.] * 8, rho=[0.], kernel_type='LINEAR', kernel_params=[0., 0., 0.])
+ROWS = np.arange(12, dtype=np.float32).reshape(3, 4)
+BY_HAND = [ # operator, domain, inputs, outputs, attributes
+    ('GlobalLpPool', '', [np.ones((1, 2, 3, 4), np.float32)], 1, {}),
+    ('MaxRoiPool', '', [np.ones((1, 2, 8, 8), np.float32), np.array([[0, 0, 0, 5, 5]], np.float32)], 1, dict(pooled_shape=[2, 2])),
+    ('Multinomial', '', [np.ones((2, 4), np.float32)], 1, dict(sample_size=3)),
+    ('RandomNormalLike', '', [ROWS], 1, {}), ('RandomUniformLike', '', [ROWS], 1, {}),
+    ('FeatureVectorizer', ML, [ROWS], 1, dict(inputdimensions=[4])),
+    ('Imputer', ML, [ROWS], 1, dict(imputed_value_floats=[1.], replaced_value_float=float('nan'))),
+    ('LinearClassifier', ML, [ROWS], 2, dict(coefficients=[1.] * 8, intercepts=[0., 0.], classlabels_ints=[0, 1])),
+    ('LinearRegressor', ML, [ROWS], 1, dict(coefficients=[1.] * 4)),
+    ('Normalizer', ML, [ROWS], 1, dict(norm='L2')), ('Scaler', ML, [ROWS], 1, {}), ('OneHotEncoder', ML, [ROWS], 1, dict(cats_int64s=[1, 2])),
+    ('SVMClassifier', ML, [ROWS], 2, dict(vectors_per_class=[1, 1], classlabels_ints=[0, 1], **VECTORS)),
+    ('SVMRegressor', ML, [ROWS], 1, dict(n_supports=2, **VECTORS)),
+    ('TreeEnsembleClassifier', ML, [ROWS], 2, dict(class_treeids=[0, 0], class_nodeids=[1, 2], class_ids=[0, 1], class_weights=[1., 1.], classlabels_int64s=[0, 1], **LEAVES)),
+    ('TreeEnsembleRegressor', ML, [ROWS], 1, dict(target_treeids=[0, 0], target_nodeids=[1, 2], target_ids=[0, 0], target_weights=[1., 1.], **LEAVES)),
+]
+
+
+def by_hand(root):
+    for name, domain, inputs, outputs, attributes in BY_HAND:
+        where = os.path.join(root, name)
+        os.makedirs(os.path.join(where, 'test_data_set_0'))
+        names = ['x%d' % k for k in range(len(inputs))]
+        node = helper.make_node(name, names, ['y%d' % k for k in range(outputs)], domain=domain, **attributes)
+        graph = helper.make_graph([node], 'g', [helper.make_tensor_value_info(n, TensorProto.FLOAT, x.shape) for n, x in zip(names, inputs)],
+                                  [helper.make_empty_tensor_value_info(y) for y in node.output])
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid('', 22), helper.make_opsetid(ML, 3)], ir_version=10), os.path.join(where, 'model.onnx'))
+        for k, x in enumerate(inputs):
+            open(os.path.join(where, 'test_data_set_0', 'input_%d.pb' % k), 'wb').write(numpy_helper.from_array(x).SerializeToString())
+
+
 def types(directories):
     seen, work = set(), []
-    with tempfile.TemporaryDirectory() as root:
-        for directory in directories:
+    with tempfile.TemporaryDirectory() as root, tempfile.TemporaryDirectory() as made:
+        by_hand(made)
+        for directory in [*directories, made]:
             for case in sorted(os.listdir(directory)):
                 for what, model, inputs in variants(os.path.join(directory, case)) or ():
                     if what in seen:
