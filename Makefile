@@ -74,6 +74,16 @@ $(FUZZ_TOOLS:%=build/asan/%): build/asan/%: build/asan/tests/fuzz/%.o build/asan
 	@$(CC) $(SANITIZE) $^ -lm -o $@
 build/asan/test_%: build/asan/tests/c/test_%.o build/asan/libquern.a
 	@$(CC) $(SANITIZE) $^ -lm -o $@
+# What the builds with threads run, natively: kernels that share their work with two helpers, under ThreadSanitizer.
+TSAN_OBJ := $(NATIVE_SRC:%.c=build/tsan/%.o)
+build/tsan/%.o: %.c
+	@mkdir -p $(@D)
+	@$(CC) $(NATIVE_FLAGS) -DQN_THREADS=1 -g -O1 -fsanitize=thread -c $< -o $@
+build/tsan/libquern.a: $(TSAN_OBJ)
+	@rm -f $@; ar rcs $@ $^
+build/tsan/run_cases: build/tsan/tests/conformance/run_cases.o build/tsan/libquern.a
+	@$(CC) -fsanitize=thread $^ -lm -o $@
+-include $(TSAN_OBJ:.o=.d)
 .SECONDARY:
 -include $(NATIVE_OBJ:.o=.d) $(ASAN_OBJ:.o=.d) $(wildcard build/asan/tests/*/*.d)
 
@@ -94,6 +104,9 @@ operators: build/asan/list_operators ## docs/OPERATORS.md from the operator tabl
 
 conformance-native: deps build/asan/run_cases ## the same cases under the sanitizers
 	@node tests/conformance/native.mjs
+
+conformance-threads: deps build/tsan/run_cases ## the same cases with threads, under ThreadSanitizer
+	@node tests/conformance/native.mjs debian tsan
 
 # Several branches add operators at once, so a stale docs/OPERATORS.md is said here and fails in CI, where the branches have met.
 check: node_modules  ## include arrows, types, generated files
@@ -131,4 +144,4 @@ clean:               ## everything that was built, but not the toolchain and dep
 	@rm -rf build dist
 
 FORCE:
-.PHONY: help dist toolchain deps wasm js models native asan wasm-tests test conformance conformance-native operators check size bench clients fuzz fuzz-model clean FORCE
+.PHONY: help dist toolchain deps wasm js models native asan wasm-tests test conformance conformance-native conformance-threads operators check size bench clients fuzz fuzz-model clean FORCE

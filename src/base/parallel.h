@@ -17,6 +17,8 @@ typedef void qn_task(const void *job, int64_t first, int64_t last, int worker);
 /* Runs `task` over all of [0, count), in parts whose borders are any. cost: of one item, about, in multiplications of a fast
  * kernel; small work stays on the calling thread, and so does what a task itself calls, and all of a job whose cost is negative. */
 void qn_parallel(int64_t count, int64_t cost, qn_task *task, const void *job);
+/* Work may follow soon: helpers wake, which takes longer than most kernels, and look out for it. */
+void qn_parallel_ready(void);
 /* Threads that may work at once: what scratch is sized for. */
 int qn_parallel_width(void);
 
@@ -40,6 +42,7 @@ static inline void qn_parallel(int64_t count, int64_t cost, qn_task *task, const
   (void)cost;
   if (count > 0) task(job, 0, count, 0);
 }
+static inline void qn_parallel_ready(void) {}
 static inline int qn_parallel_width(void) { return 1; }
 #endif
 

@@ -1,5 +1,7 @@
 #include "graph/execute.h"
 
+#include "base/parallel.h"
+
 static qn_status push(qn_executor *e, qn_frame *f) {
   if (e->depth == (int)(sizeof e->stack / sizeof e->stack[0])) return qn_fail(f->ir->context->err, QN_ERR_UNSUPPORTED, "control flow nested too deep");
   QN_TRY(qn_frame_begin(f));
@@ -69,6 +71,7 @@ static qn_status settle(qn_executor *e, qn_status status) {
 
 qn_status qn_execute(qn_executor *e, uint32_t budget_us, bool *done) {
   *done = false;
+  qn_parallel_ready();
   uint64_t until = budget_us == QN_ONE_NODE ? 1 : budget_us ? qn_now_us() + budget_us : 0; /* 1: long past */
   return settle(e, execute(e, until, done));
 }

@@ -1,4 +1,4 @@
-// Runs the cases of ONNX natively under the sanitizers, by build/asan/run_cases: node native.mjs [SUITE]
+// Runs the cases of ONNX natively under the sanitizers, by build/asan/run_cases: node native.mjs [SUITE [BUILD]]
 // Cases that expected.json has as open may fail here too; a report of a sanitizer or a crash is a failure always. The full-size
 // networks of the group "light" take minutes in this build and are left out.
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -7,13 +7,13 @@ import path from 'node:path';
 import { casesOf } from './runner/suite.mjs';
 import { ROOT, folderOf, readExpected } from './suites.mjs';
 
-const [suite = 'debian'] = process.argv.slice(2);
+const [suite = 'debian', build = 'asan'] = process.argv.slice(2);
 const folder = folderOf(suite);
 if (!folder) {
   console.log(`SKIP: native conformance: the suite ${suite} is not here\n0 passed, ${process.env.CI ? 1 : 0} failed, ${process.env.CI ? 0 : 1} skipped`);
   process.exit(process.env.CI ? 1 : 0);
 }
-const program = path.join(ROOT, 'build/asan/run_cases');
+const program = path.join(ROOT, `build/${build}/run_cases`);
 const { open = {} } = readExpected()[suite] ?? {};
 const cases = casesOf(folder).filter((c) => c.group !== 'light');
 const sum = { passed: 0, failed: 0, skipped: 0, open: 0 };

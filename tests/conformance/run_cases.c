@@ -167,7 +167,33 @@ out:
   return result;
 }
 
+#ifdef QN_THREADS /* two helpers, and all work that can be shared is */
+#include <pthread.h>
+
+#include "base/parallel.h"
+
+static void *help(void *worker) {
+  qn_parallel_help((int)(intptr_t)worker, NULL);
+  return NULL;
+}
+static pthread_t helpers[2];
+static void begin_threads(void) {
+  qn_parallel_open(3, true, 1);
+  for (intptr_t i = 0; i < 2; i++)
+    if (pthread_create(&helpers[i], NULL, help, (void *)(i + 1))) exit(1);
+}
+static void end_threads(void) {
+  printf("helpers took %u parts\n", qn_parallel_helped());
+  qn_parallel_close();
+  for (int i = 0; i < 2; i++) pthread_join(helpers[i], NULL);
+}
+#else
+static void begin_threads(void) {}
+static void end_threads(void) {}
+#endif
+
 int main(int argc, char **argv) {
+  begin_threads();
   int count[3] = {0};
   bool quiet = false;
   for (int a = 1; a < argc; a++) {
@@ -194,6 +220,7 @@ int main(int argc, char **argv) {
     if (result == FAIL || !quiet) printf("%s %s: %s\n", result == PASS ? "PASS" : result == FAIL ? "FAIL" : "SKIP", strrchr(argv[a], '/') ? strrchr(argv[a], '/') + 1 : argv[a], why);
     fflush(stdout);
   }
+  end_threads();
   printf("%d passed, %d failed, %d skipped\n", count[PASS], count[FAIL], count[SKIP]);
   return count[FAIL] != 0;
 }
