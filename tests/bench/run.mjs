@@ -1,5 +1,5 @@
 // make bench: Quern and onnxruntime-web in one Chromium, taking turns: run time, start-up, heap, and long runs.
-// Prints tables and writes results.json and RESULTS.md. node run.mjs [speed] [start] [heap] [soak] picks parts.
+// Prints tables and writes results.json and RESULTS.md. node run.mjs [speed] [threads] [start] [heap] [soak] picks parts.
 import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { createRequire } from 'node:module';
 const HERE = path.dirname(fileURLToPath(import.meta.url)), ROOT = path.resolve(HERE, '../..');
 const { chromium } = createRequire(path.join(ROOT, 'x.js'))('playwright-core');
 const MODELS = path.join(ROOT, 'build/bench-models');
-const parts = process.argv.slice(2).length ? process.argv.slice(2) : ['size', 'speed', 'start', 'heap', 'soak'];
+const parts = process.argv.slice(2).length ? process.argv.slice(2) : ['size', 'speed', 'threads', 'start', 'heap', 'soak'];
 
 execFileSync(path.join(ROOT, 'tools/make-bench-models.sh'), { stdio: 'inherit' });
 
@@ -62,9 +62,9 @@ const PRELUDE = `
   let seed = 7; const rnd = () => { seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0; return (seed >>> 8) / 16777216; };
   const make = (t) => { const n = t.dims.reduce((a, b) => a * b, 1);
     return t.type === 'int64' ? BigInt64Array.from({ length: n }, () => BigInt(t.low ?? Math.floor(rnd() * t.below))) : Float32Array.from({ length: n }, () => t.low + rnd() * (t.high - t.low)); };
-  const engine = async (name) => {
+  const engine = async (name, threads = 1) => {
     const lib = await import(name === 'quern' ? '/dist/ort.js' : '/tests/bench/node_modules/onnxruntime-web/dist/ort.wasm.min.mjs');
-    lib.env.wasm.numThreads = 1; lib.env.logLevel = 'error';
+    lib.env.wasm.numThreads = threads; lib.env.logLevel = 'error';
     if (name !== 'quern') lib.env.wasm.wasmPaths = '/tests/bench/node_modules/onnxruntime-web/dist/';
     return lib; };
   const feedsOf = (lib, spec) => Object.fromEntries(Object.entries(spec).map(([k, t]) => [k, new lib.Tensor(t.type, make(t), t.dims)]));
@@ -110,33 +110,39 @@ if (parts.includes('size')) {
   table('Bytes that a page loads before the model (brotli 11)', ['', 'Quern', 'onnxruntime-web', 'ratio', 'aim'], [['wasm + JavaScript', `${fixed(ours / 1024, 1)} KB`, `${fixed(theirs / 1024, 1)} KB`, fixed(ours / theirs, 3), '≤ 256 KB']]);
 }
 
-if (parts.includes('speed')) {
+/** Both engines in one page, taking turns, on so many threads each. @param {'speed' | 'threads'} part @param {number} threads @param {string} title @param {string} note */
+async function compare(part, threads, title, note) {
   const rows = [];
-  results.speed = {};
+  results[part] = {};
   for (const [name, [file, spec, aim]] of Object.entries(SPEED)) {
     if (!existsSync(path.join(ROOT, file))) { console.log(`SKIP ${name}: ${file} is missing`); continue; }
     try {
       const r = await inPage(`
         const times = { quern: [], ort: [] }, run = {};
         const bytes = new Uint8Array(await (await fetch('/' + arg.file)).arrayBuffer());
-        for (const e of ['quern', 'ort']) { const lib = await engine(e); seed = 7; const feeds = feedsOf(lib, arg.spec); const s = await lib.InferenceSession.create(bytes.slice()); run[e] = () => s.run(feeds); }
+        for (const e of ['quern', 'ort']) { const lib = await engine(e, arg.threads); seed = 7; const feeds = feedsOf(lib, arg.spec); const s = await lib.InferenceSession.create(bytes.slice()); run[e] = () => s.run(feeds); }
         for (const e of ['quern', 'ort']) for (let i = 0, t = performance.now(); i < 3 || (i < 200 && performance.now() - t < 700); i++) await run[e]();
         const until = performance.now() + 5000;
         for (let i = 0; i < 7 || (i < 60 && performance.now() < until); i++) for (const e of i & 1 ? ['quern', 'ort'] : ['ort', 'quern']) {
           const t0 = performance.now(); let n = 0; do { await run[e](); n++; } while (performance.now() - t0 < 4); times[e].push((performance.now() - t0) / n); }
-        return times;`, { file, spec });
+        return times;`, { file, spec, threads });
       const q = median(r.quern), o = median(r.ort);
-      results.speed[name] = { quern: q, ort: o, ratio: q / o, quernMin: Math.min(...r.quern), ortMin: Math.min(...r.ort), runs: r.quern.length };
-      rows.push([name, fixed(q), fixed(o), fixed(Math.min(...r.quern)), fixed(Math.min(...r.ort)), fixed(q / o), aim ? `≤ ${aim}` : '']);
+      results[part][name] = { quern: q, ort: o, ratio: q / o, quernMin: Math.min(...r.quern), ortMin: Math.min(...r.ort), runs: r.quern.length };
+      rows.push([name, fixed(q), fixed(o), fixed(Math.min(...r.quern)), fixed(Math.min(...r.ort)), fixed(q / o), aim && threads === 1 ? `≤ ${aim}` : '']);
       console.log(rows.at(-1).join('  '));
     } catch (error) {
       rows.push([name, String(error.message).split('\n')[0].slice(0, 120), '', '', '', '', '']);
       console.log(name, error.message);
     }
   }
-  table('Run time, one thread, on the calling thread, through the same API (ms)', ['model', 'Quern median', 'ort median', 'Quern min', 'ort min', 'ratio of medians', 'aim'], rows,
-    'Both engines in one page, taking turns, warmed up.');
+  const ratios = Object.values(results[part]).map((r) => r.ratio);
+  if (threads > 1) rows.push(['geometric mean', '', '', '', '', fixed(Math.exp(ratios.reduce((n, r) => n + Math.log(r), 0) / ratios.length)), '≤ 0.48']);
+  table(title, ['model', 'Quern median', 'ort median', 'Quern min', 'ort min', 'ratio of medians', 'aim'], rows, note);
 }
+
+if (parts.includes('speed')) await compare('speed', 1, 'Run time, one thread, on the calling thread, through the same API (ms)', 'Both engines in one page, taking turns, warmed up.');
+if (parts.includes('threads'))
+  await compare('threads', 2, 'Run time, two threads each, through the same API (ms)', 'The same in an isolated page with numThreads = 2: as many cores must be free, or this measures the machine.');
 
 if (parts.includes('start')) {
   const startOf = (e) => asPage(`const lib = await engine(arg.e); const s = await lib.InferenceSession.create('/' + arg.file); await s.run(feedsOf(lib, arg.spec)); return performance.now();`,

@@ -81,7 +81,7 @@ export class Heap {
     this.#exports = instance.exports;
     this.#memory = shared ?? this.#exports.memory;
     this.#exports._initialize?.();
-    this.threadsReason = count > 1 && !shared ? 'the wasm that init() was given is a build without threads' : reason;
+    this.threadsReason = count > 1 && !shared ? 'the wasm in use is a build without threads' : reason;
     if (shared && count > 1) {
       this.#call('threads', count, Number(mayWait()), least);
       this.#start = async () => {

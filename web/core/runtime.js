@@ -56,7 +56,7 @@ export function getModule(deterministic = false, threads = undefined) {
     modules.set(variant, module);
     module.catch(() => modules.delete(variant)); // the next load tries again
   }
-  return module;
+  return many && !config.wasm ? module.catch(() => getModule(deterministic)) : module; // not everybody publishes all builds
 }
 
 /** @param {WasmSource | Promise<WasmSource>} given */
