@@ -16,7 +16,7 @@ static void wait_while(uint32_t *word, uint32_t value) {
 static void wake(uint32_t *word, uint32_t threads) { (void)word, (void)threads; }
 #endif
 
-/* SPINS: looks before a thread sleeps, about 30 µs: the next operator of a model follows sooner, and waking takes up to 100. LEAST: about
+/* SPINS: looks before a thread sleeps, some tens of microseconds: the next operator of a model follows sooner, and waking takes longer. LEAST: some
  * 10 µs of work for one thread. PARTS: of a job for each thread, so that one that comes late or is slow takes fewer. */
 enum { SPINS = 20000, LEAST = 1 << 18, PARTS = 4 };
 static const uint32_t OPEN = 1u << 16;
