@@ -14,12 +14,53 @@ static void move_to(qn_ir *g, qn_ir_node *conv, qn_ir_node *n) {
   g->values[out[0]].producer = (int)(n - g->nodes);
 }
 
-static qn_status add_attr(qn_ir *g, qn_ir_node *n, qn_attr attr) {
+/* n gets the attribute, in place of the one of that name. */
+static qn_status set_attr(qn_ir *g, qn_ir_node *n, qn_attr attr) {
   qn_attr *attrs = qn_pool_alloc(&g->context->pool, ((size_t)n->n_attrs + 1) * sizeof *attrs);
+  const qn_attr *old = qn_node_attr(n, attr.name);
   if (!attrs) return no_memory(g);
   if (n->n_attrs) memcpy(attrs, n->attrs, (size_t)n->n_attrs * sizeof *attrs);
-  attrs[n->n_attrs++] = attr;
+  attrs[old ? old - n->attrs : n->n_attrs++] = attr;
   n->attrs = attrs;
+  return QN_OK;
+}
+
+/* What n, a Pad, adds of zeros: [2 * rank] numbers that are not negative, or NULL where it does something else. */
+static const int64_t *zero_pads(const qn_ir *g, const qn_ir_node *n, int rank) {
+  const qn_attr *mode = qn_node_attr(n, "mode");
+  if (!qn_node_is(n, "Pad") || n->opset < 11 || (n->n_in > 3 && n->in[3] >= 0)) return NULL;
+  if (mode && !(mode->s.length == 8 && !memcmp(mode->s.data, "constant", 8))) return NULL;
+  const qn_tensor *pads = qn_node_constant(g, n, 1), *value = qn_float_constant(g, n, 2);
+  if (n->n_in > 2 && n->in[2] >= 0 && (!value || value->count != 1 || *(const float *)value->data != 0)) return NULL;
+  if (!pads || pads->dtype != QN_INT64 || pads->count != 2 * rank) return NULL;
+  const int64_t *p = pads->data;
+  for (int i = 0; i < 2 * rank; i++)
+    if (p[i] < 0 || p[i] > INT32_MAX) return NULL;
+  return p;
+}
+
+/* ---- padding before a convolution, as Keras has it before strides ---- */
+
+static qn_status fuse_pad(qn_ir *g, qn_ir_node *conv) {
+  static const char not_set[] = "NOTSET";
+  qn_ir_node *padding = is_packed(conv) ? qn_producer(g, conv->in[0], 1) : NULL;
+  if (!padding) return QN_OK;
+  int rank = qn_node_constant(g, conv, 1)->rank, spatial = rank - 2;
+  const int64_t *p = zero_pads(g, padding, rank);
+  const qn_attr *mode = qn_node_attr(conv, "auto_pad"), *pads = qn_node_attr(conv, "pads");
+  bool valid = mode && mode->s.length == 5 && !memcmp(mode->s.data, "VALID", 5), given = !mode || (mode->s.length == 6 && !memcmp(mode->s.data, not_set, 6));
+  if (!p || p[0] || p[1] || p[rank] || p[rank + 1] || (!valid && !given) || (pads && pads->count != 2 * (size_t)spatial)) return QN_OK;
+  int64_t *all = qn_pool_alloc(&g->context->pool, 2 * (size_t)spatial * sizeof *all);
+  if (!all) return no_memory(g);
+  for (int i = 0; i < 2 * spatial; i++) {
+    int64_t own = given && pads ? pads->ints[i] : 0;
+    if (own < 0 || own > INT32_MAX) return QN_OK;
+    all[i] = own + p[i < spatial ? i + 2 : i + 4];
+  }
+  QN_TRY(set_attr(g, conv, (qn_attr){.name = "pads", .type = QN_ATTR_INTS, .count = 2 * (size_t)spatial, .ints = all}));
+  if (valid) QN_TRY(set_attr(g, conv, (qn_attr){.name = "auto_pad", .type = QN_ATTR_STRING, .s = {not_set, 6}}));
+  conv->in[0] = padding->in[0];
+  padding->dead = true;
   return QN_OK;
 }
 
@@ -52,7 +93,7 @@ static bool has_rank(const qn_ir *g, int id, int rank, int depth) {
 
 /* Whether node n only adds channels of zeros behind those of its input 0, and how many. */
 static bool adds_zeros(const qn_ir *g, const qn_ir_node *n, int rank, int64_t *zeros) {
-  const qn_attr *axis = qn_node_attr(n, "axis"), *mode = qn_node_attr(n, "mode");
+  const qn_attr *axis = qn_node_attr(n, "axis");
   if (qn_node_is(n, "Concat") && n->n_in == 2 && axis && axis->i == 1) {
     const qn_tensor *t = qn_float_constant(g, n, 1);
     if (!t || t->rank != rank) return false;
@@ -61,16 +102,11 @@ static bool adds_zeros(const qn_ir *g, const qn_ir_node *n, int rank, int64_t *z
     *zeros = t->dims[1];
     return true;
   }
-  if (!qn_node_is(n, "Pad") || n->opset < 11 || (n->n_in > 3 && n->in[3] >= 0)) return false;
-  if (mode && !(mode->s.length == 8 && !memcmp(mode->s.data, "constant", 8))) return false;
-  const qn_tensor *pads = qn_node_constant(g, n, 1), *value = qn_float_constant(g, n, 2);
-  if (n->n_in > 2 && n->in[2] >= 0 && (!value || value->count != 1 || *(const float *)value->data != 0)) return false;
-  if (!pads || pads->dtype != QN_INT64 || pads->count != 2 * rank) return false;
-  const int64_t *p = pads->data;
-  for (int i = 0; i < 2 * rank; i++)
-    if (i == rank + 1 ? p[i] < 0 : p[i] != 0) return false;
-  *zeros = p[rank + 1];
-  return true;
+  const int64_t *p = zero_pads(g, n, rank);
+  for (int i = 0; p && i < 2 * rank; i++)
+    if (i != rank + 1 && p[i]) return false;
+  if (p) *zeros = p[rank + 1];
+  return p;
 }
 
 static qn_status fuse_sum(qn_ir *g, qn_ir_node *n) {
@@ -92,7 +128,7 @@ static qn_status fuse_sum(qn_ir *g, qn_ir_node *n) {
   if (padding && adds_zeros(g, padding, qn_node_constant(g, conv, 1)->rank, &zeros)) {
     residual = padding->in[0];
     padding->dead = true;
-    QN_TRY(add_attr(g, conv, (qn_attr){.name = "residual_zeros", .type = QN_ATTR_INT, .i = zeros}));
+    QN_TRY(set_attr(g, conv, (qn_attr){.name = "residual_zeros", .type = QN_ATTR_INT, .i = zeros}));
   }
   int *in = qn_pool_alloc(&g->context->pool, 4 * sizeof(int));
   if (!in) return no_memory(g);
@@ -212,7 +248,7 @@ static qn_status fuse_gate(qn_ir *g, qn_ir_node *n) {
   float *floats = qn_pool_alloc(&g->context->pool, sizeof gate);
   if (!floats) return no_memory(g);
   memcpy(floats, gate, sizeof gate);
-  QN_TRY(add_attr(g, conv, (qn_attr){.name = "gate", .type = QN_ATTR_FLOATS, .count = GATE, .floats = floats}));
+  QN_TRY(set_attr(g, conv, (qn_attr){.name = "gate", .type = QN_ATTR_FLOATS, .count = GATE, .floats = floats}));
   for (int i = 0; i < length; i++) chain[i]->dead = true;
   move_to(g, conv, n);
   return QN_OK;
@@ -227,20 +263,17 @@ static qn_status fuse_affine(qn_ir *g, qn_ir_node *n) {
   const qn_attr *gate = is_packed(conv) ? qn_node_attr(conv, "gate") : NULL;
   if (!gate) return QN_OK;
   float *floats = qn_pool_alloc(&g->context->pool, GATE * sizeof(float));
-  qn_attr *attrs = qn_pool_alloc(&g->context->pool, (size_t)conv->n_attrs * sizeof *attrs);
-  if (!floats || !attrs) return no_memory(g);
+  if (!floats) return no_memory(g);
   memcpy(floats, gate->floats, GATE * sizeof(float));
-  memcpy(attrs, conv->attrs, (size_t)conv->n_attrs * sizeof *attrs);
   floats[SCALE] *= factor;
   floats[SHIFT] = floats[SHIFT] * factor + term;
-  attrs[gate - conv->attrs].floats = floats;
-  conv->attrs = attrs;
+  QN_TRY(set_attr(g, conv, (qn_attr){.name = "gate", .type = QN_ATTR_FLOATS, .count = GATE, .floats = floats}));
   move_to(g, conv, n);
   return QN_OK;
 }
 
 qn_status qn_pass_conv_tail(qn_ir *g) {
-  static qn_status (*const rules[])(qn_ir *, qn_ir_node *) = {fuse_sum, fuse_gate, fuse_affine, qn_fuse_clamp};
+  static qn_status (*const rules[])(qn_ir *, qn_ir_node *) = {fuse_pad, fuse_sum, fuse_gate, fuse_affine, qn_fuse_clamp};
   qn_ir_refresh(g);
   for (int i = 0; i < g->n_nodes; i++)
     for (size_t r = 0; r < sizeof rules / sizeof rules[0]; r++)

@@ -29,24 +29,40 @@ static qn_status new_constant(qn_ir *g, int rank, const int64_t *dims, int *id, 
   return QN_OK;
 }
 
+static float float_attr(const qn_ir_node *n, const char *name, float otherwise) {
+  for (int a = 0; a < n->n_attrs; a++)
+    if (!strcmp(n->attrs[a].name, name) && n->attrs[a].type == QN_ATTR_FLOAT) return n->attrs[a].f;
+  return otherwise;
+}
+static int64_t int_attr(const qn_ir_node *n, const char *name, int64_t otherwise) {
+  for (int a = 0; a < n->n_attrs; a++)
+    if (!strcmp(n->attrs[a].name, name) && n->attrs[a].type == QN_ATTR_INT) return n->attrs[a].i;
+  return otherwise;
+}
+
+static bool is_conv(const qn_ir_node *n) { return n && (is(n, "Conv") || is(n, "ConvTranspose")); }
+
 /* Output channels of the convolution's weights; 0 when they are not constant. */
 static int64_t channels_of(const qn_ir *g, const qn_ir_node *conv) {
   const qn_tensor *w = float_constant(g, conv, 1);
   bool plain_bias = conv->n_in < 3 || conv->in[2] < 0 || float_constant(g, conv, 2);
-  return w && w->rank >= 3 && plain_bias && qn_unclamped(conv) ? w->dims[0] : 0;
+  if (!w || w->rank < 3 || w->count == 0 || !plain_bias || !qn_unclamped(conv)) return 0;
+  return is(conv, "Conv") ? w->dims[0] : int_attr(conv, "group", 1) == 1 ? w->dims[1] : 0;
 }
 
 /* y = conv(x) * scale + shift, per output channel, into new weights and bias. Either pointer may be NULL. */
 static qn_status scale_conv(qn_ir *g, qn_ir_node *conv, const float *scale, const float *shift) {
   const qn_tensor *w = float_constant(g, conv, 1), *b = float_constant(g, conv, 2);
-  int64_t m = w->dims[0], inner = m ? w->count / m : 0;
+  /* [M, C, taps] or, transposed, [C, M, taps] */
+  const bool forward = is(conv, "Conv");
+  int64_t m = w->dims[!forward], inner = forward ? w->count / m : w->count / m / w->dims[0];
   if (scale) {
     int id = conv->in[1];
     const float *from = w->data;
     float *data = w->data;
     if (g->values[id].constant->readers != 1) QN_TRY(new_constant(g, w->rank, w->dims, &id, &data)); /* shared: leave the others theirs */
-    for (int64_t c = 0; c < m; c++)
-      for (int64_t k = 0; k < inner; k++) data[c * inner + k] = from[c * inner + k] * scale[c];
+    for (int64_t i = 0; i * inner < w->count; i++)
+      for (int64_t k = i * inner; k < (i + 1) * inner; k++) data[k] = from[k] * scale[i % m];
     conv->in[1] = id;
   }
   int bias_id;
@@ -65,20 +81,9 @@ static qn_status scale_conv(qn_ir *g, qn_ir_node *conv, const float *scale, cons
   return QN_OK;
 }
 
-static float float_attr(const qn_ir_node *n, const char *name, float otherwise) {
-  for (int a = 0; a < n->n_attrs; a++)
-    if (!strcmp(n->attrs[a].name, name) && n->attrs[a].type == QN_ATTR_FLOAT) return n->attrs[a].f;
-  return otherwise;
-}
-static int64_t int_attr(const qn_ir_node *n, const char *name, int64_t otherwise) {
-  for (int a = 0; a < n->n_attrs; a++)
-    if (!strcmp(n->attrs[a].name, name) && n->attrs[a].type == QN_ATTR_INT) return n->attrs[a].i;
-  return otherwise;
-}
-
 static qn_status fuse_batch_norm(qn_ir *g, qn_ir_node *n) {
   qn_ir_node *conv = only_producer(g, n, 0);
-  if (!is(n, "BatchNormalization") || !conv || !is(conv, "Conv") || int_attr(n, "training_mode", 0) || (n->opset < 7 && !int_attr(n, "is_test", 0))) return QN_OK;
+  if (!is(n, "BatchNormalization") || !is_conv(conv) || int_attr(n, "training_mode", 0) || (n->opset < 7 && !int_attr(n, "is_test", 0))) return QN_OK;
   for (int i = 1; i < n->n_out; i++)
     if (n->out[i] >= 0) return QN_OK;
   int64_t m = channels_of(g, conv);
@@ -109,7 +114,7 @@ static qn_status fuse_scale(qn_ir *g, qn_ir_node *n) {
   int side = float_constant(g, n, 1) ? 1 : 0;
   const qn_tensor *k = float_constant(g, n, side);
   qn_ir_node *conv = only_producer(g, n, 1 - side);
-  if (!k || !conv || !is(conv, "Conv")) return QN_OK;
+  if (!k || !is_conv(conv)) return QN_OK;
   int64_t m = channels_of(g, conv);
   int rank = m ? float_constant(g, conv, 1)->rank : 0, at = k->rank - (rank - 1); /* the channel's place in k */
   bool per_channel = k->count == m && at >= 0 && k->rank <= rank && k->dims[at] == m;

@@ -32,7 +32,7 @@ size_t qn_conv_transpose_room(const qn_conv *c) {
   if (!qn_size_mul((size_t)(c->maps / c->groups), (size_t)c->window.taps, &columns) || columns > INT32_MAX ||
       !qn_size_mul(columns, BLOCK * sizeof(float), &sums) || !qn_size_mul((size_t)(c->channels / c->groups), BLOCK * sizeof(float), &rows) ||
       !qn_size_mul((size_t)qn_conv_tap_room(&c->window), sizeof(qn_tap), &taps) || !qn_size_add(rows, sums, &total) ||
-      !qn_size_add(total, taps, &total) || !qn_size_add(total, 4 * QN_ALIGN, &total))
+      !qn_size_add(total, taps, &total) || !qn_size_add(total, (columns + 4) * sizeof(float) + QN_SLACK + 4 * QN_ALIGN, &total))
     return 0;
   return total;
 }
@@ -48,12 +48,48 @@ static void scatter(const qn_conv *c, int64_t maps, const qn_tap *taps, int64_t 
   }
 }
 
+/* Whether no two taps meet in the output and every point of it has one, as where a kernel of 2×2 doubles a picture. */
+static bool partitions(const qn_conv *c) {
+  const qn_window *w = &c->window;
+  bool all = w->rank <= 2 && c->groups == 1 && c->x.channel == 1 && c->y.channel == 1;
+  for (int d = 0; all && d < w->rank; d++)
+    all = w->kernel[d] == w->stride[d] && w->dilation[d] == 1 && !w->pad[d] && w->in[d] == w->out[d] * w->kernel[d];
+  return all;
+}
+
+/* Then nothing has to be summed: sums of a block, with bias and clamp, go where they belong, a line of taps at once. */
+static void partition(const qn_conv *c, const float *x, const float *packed, const float *bias, float *y, float *sums, float *biases) {
+  const qn_plane p = qn_plane_of(&c->window);
+  const int64_t columns = c->maps * c->window.taps, length = c->maps * p.kernel_width, points = c->batch * c->window.out_points;
+  for (int64_t i = 0; i < columns; i++) biases[i] = bias ? bias[i % c->maps] : 0;
+  const qn_epilogue e = {biases, c->min, c->max};
+  float *line = y; /* of the output, where the taps of point (·, across) begin */
+  for (int64_t first = 0, across = 0; first < points; first += BLOCK) {
+    int64_t count = points - first < BLOCK ? points - first : BLOCK;
+    qn_gemm(count, columns, c->channels, x + first * c->channels, c->channels, packed, sums, columns, &e);
+    const float *from = sums;
+    for (int64_t i = 0; i < count; i++) {
+      for (int64_t ky = 0; ky < p.kernel_height; ky++, from += length) {
+        float *to = line + ky * p.width * c->maps + across * length;
+        int64_t k = 0;
+        for (; k + 4 <= length; k += 4) qn_store4(to + k, qn_load4(from + k));
+        for (; k < length; k++) to[k] = from[k];
+      }
+      if (++across == p.out_width) across = 0, line += p.kernel_height * p.width * c->maps;
+    }
+  }
+}
+
 void qn_conv_transpose_f32(const qn_conv *c, const float *x, const float *packed, const float *bias, float *y, void *scratch) {
   const qn_window *w = &c->window;
   int64_t group_channels = c->channels / c->groups, group_maps = c->maps / c->groups, columns = group_maps * w->taps;
   float *rows = scratch;
   float *sums = (float *)((uint8_t *)scratch + qn_align_up((size_t)(BLOCK * group_channels) * sizeof(float)));
   qn_tap *taps = (qn_tap *)(void *)((uint8_t *)sums + qn_align_up((size_t)(BLOCK * columns) * sizeof(float)));
+  if (partitions(c) && columns && group_channels) {
+    partition(c, x, packed, bias, y, sums, (float *)(void *)taps);
+    return;
+  }
   qn_epilogue none = {NULL, -INFINITY, INFINITY};
   size_t group_size = group_channels && columns ? qn_gemm_packed_count(group_channels, columns, sizeof(float)) : 0;
   for (int64_t n = 0; n < c->batch; n++) {

@@ -46,6 +46,13 @@ const CASES = {
     { op: 'Div', in: ['t2', 'six'], out: ['t3'] }, { op: 'Mul', in: ['t3', 'a'], out: ['h'] }, { op: 'Relu', in: ['h'], out: ['y'] }]],
   'a gate behind a sum': [[conv('x', 'a', ['w', 'b']), conv('x', 'c', ['p'], pointwise), { op: 'Add', in: ['a', 'c'], out: ['s'] }, { op: 'HardSwish', in: ['s'], out: ['y'] }]],
   'no gate: something is added behind the clamp': [[conv('x', 'a', ['w', 'b']), { op: 'Clip', in: ['a', 'zero', 'six'], out: ['t1'] }, { op: 'Add', in: ['t1', 'half'], out: ['t2'] }, { op: 'Mul', in: ['a', 't2'], out: ['y'] }]],
+  'zeros around it': [[{ op: 'Pad', in: ['x', 'pads'], out: ['k'] }, conv('k', 'a', ['w', 'b'], { strides: [2n, 2n] }), { op: 'Relu', in: ['a'], out: ['y'] }], { pads: ints(0, 0, 0, 1, 0, 0, 2, 3) }],
+  'zeros around one without padding of its own': [[{ op: 'Pad', in: ['x', 'pads', 'zero'], out: ['k'] }, { ...conv('k', 'y', ['d', 'e']), attrs: { group: 5n, auto_pad: 'VALID' } }], { pads: ints(0, 0, 1, 0, 0, 0, 0, 2) }],
+  'zeros before channels, another number, a mirror': [[{ op: 'Pad', in: ['x', 'pads'], out: ['k'] }, conv('k', 'a', ['q'], { group: 1n }), { op: 'Pad', in: ['a', 'around', 'half'], out: ['l'] }, conv('l', 'c', ['r']),
+    { op: 'Pad', in: ['c', 'around'], out: ['m'], attrs: { mode: 'reflect' } }, conv('m', 'y', ['r'])], { pads: ints(0, 1, 1, 0, 0, 0, 0, 2), around: ints(0, 0, 1, 1, 0, 0, 1, 1), q: reals(6, 6, 3, 3), r: reals(6, 6, 3, 3) }],
+  'transposed, then scaled, shifted and normalized': [[{ op: 'ConvTranspose', in: ['x', 't', 'b'], out: ['a'], attrs: { strides: [2n, 2n] } }, { op: 'Add', in: ['a', 'q'], out: ['c'] }, { op: 'Mul', in: ['r', 'c'], out: ['f'] },
+    { op: 'BatchNormalization', in: ['f', 'b', 'q1', 'b', 'r1'], out: ['n'] }, { op: 'Relu', in: ['n'], out: ['y'] }], { t: reals(5, 6, 2, 2), q: reals(6, 1, 1), r: reals(6, 1, 1), q1: reals(6), r1: { ...reals(6), data: Float32Array.of(1, 2, 0.5, 3, 1, 0.25) } }],
+  'transposed with groups, then shifted': [[{ op: 'ConvTranspose', in: ['x', 't'], out: ['a'], attrs: { group: 5n, pads: [1n, 0n, 0n, 1n] } }, { op: 'Add', in: ['a', 'q'], out: ['y'] }], { t: reals(5, 2, 3, 3), q: reals(10, 1, 1) }],
   'a square is no gate': [[conv('x', 'a', ['w', 'b']), { op: 'Mul', in: ['a', 'a'], out: ['y'] }]],
 };
 
