@@ -2,53 +2,42 @@
 
 #include <math.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <string.h>
+
+#include "base/pair64.h"
 
 /* ln 2 in two parts; the first has 21 zero bits at its end, so that its product with an exponent is exact. */
 static const double LN2_HIGH = 0x1.62e42feep-1, LN2_LOW = 0x1.a39ef35793c76p-33, LOG2_E = 0x1.71547652b82fep0;
 
-/* ---- sums and products of two doubles without rounding error (Dekker, "A floating-point technique for extending the available precision", 1971) ---- */
-
-typedef struct { double high, low; } pair;
-
-static pair sum(double a, double b) {
-  double s = a + b, t = s - a;
-  return (pair){s, (a - (s - t)) + (b - t)};
-}
-
-static double upper_half(double a) {
-  double c = 0x1.0000002p27 * a;
-  return c - (c - a);
-}
-
-static pair product(double a, double b) {
-  double p = a * b, ah = upper_half(a), bh = upper_half(b), al = a - ah, bl = b - bh;
-  return (pair){p, ((ah * bh - p) + ah * bl + al * bh) + al * bl};
-}
-
-static pair times(pair a, pair b) {
-  pair p = product(a.high, b.high);
-  p.low += a.high * b.low + a.low * b.high;
-  return p;
-}
-
 /* ---- the exponential ---- */
 
-/* e^(x + low), low being less than a unit in the last place of x: 2^k · e^r with |r| ≤ ln 2 / 2, e^r by its series. */
+/* e^(x + low) - 1 as 2^k · (1 + rest) - 1, low being less than a unit in the last place of x, for x between the logarithms of the least and the
+ * largest double: |x - k ln 2| ≤ ln 2 / 2, and e to that by its series. Returns the rest. */
+static double exp_parts(double x, double low, int *k) {
+  *k = (int)(x * LOG2_E + (x < 0 ? -0.5 : 0.5));
+  const double high = x - *k * LN2_HIGH, rest = *k * LN2_LOW - low, r = high - rest;
+  double q = 0;
+  static const double TERMS[] = {1 / 6227020800., 1 / 479001600., 1 / 39916800., 1 / 3628800., 1 / 362880., 1 / 40320., 1 / 5040., 1 / 720., 1 / 120., 1 / 24., 1 / 6., 1 / 2.};
+  for (int i = 0; i < 12; i++) q = q * r + TERMS[i];
+  return high + (r * r * q - rest);
+}
+
 static double exp_of_sum(double x, double low) {
   if (x != x) return x;
   if (x > 709.7827128933841) return INFINITY;
   if (x < -745.1332191019412) return 0;
-  int k = (int)(x * LOG2_E + (x < 0 ? -0.5 : 0.5));
-  const double high = x - k * LN2_HIGH, rest = k * LN2_LOW - low, r = high - rest;
-  double q = 0;
-  static const double TERMS[] = {1 / 6227020800., 1 / 479001600., 1 / 39916800., 1 / 3628800., 1 / 362880., 1 / 40320., 1 / 5040., 1 / 720., 1 / 120., 1 / 24., 1 / 6., 1 / 2.};
-  for (int i = 0; i < 12; i++) q = q * r + TERMS[i];
-  return scalbn(1 + (high + (r * r * q - rest)), k);
+  int k;
+  double rest = exp_parts(x, low, &k);
+  return scalbn(1 + rest, k);
 }
 
 double qn_exp64(double x) { return exp_of_sum(x, 0); }
+
+double qn_expm1_64(double x) {
+  if (x == 0 || !(x > -38 && x < 38)) return x == 0 ? x : exp_of_sum(x, 0) - 1; /* from 38 on, 1 is less than half a unit in the last place */
+  int k;
+  double rest = exp_parts(x, 0, &k), scale = scalbn(1, k);
+  return scale * rest + (scale - 1);
+}
 
 /* ---- the logarithm ---- */
 
@@ -90,6 +79,18 @@ static pair log_pair(double x) {
   return sum(all.high, all.low + log.low + k * LN2_LOW);
 }
 
+double qn_log10_64(double x) {
+  if (!(x > 0) || x == INFINITY) return qn_log64(x);
+  pair log = times(log_pair(x), (pair){0x1.bcb7b1526e50ep-2, 0x1.95355baaafad3p-57}); /* 1 / ln 10 */
+  return log.high + log.low;
+}
+
+/* The part of x that 1 + x loses is added behind the logarithm. */
+double qn_log1p_64(double x) {
+  pair u = sum(1, x);
+  return x == 0 || !(x > -1) || u.high == INFINITY ? x == 0 ? x : qn_log64(1 + x) : qn_log64(u.high) + u.low / u.high;
+}
+
 /* ---- the power ---- */
 
 static bool is_odd(double y) { return fabs(y) < 0x1p53 && fmod(y, 2) != 0 && floor(y) == y; }
@@ -106,68 +107,20 @@ double qn_pow64(double x, double y) {
   return sign * exp_of_sum(exponent.high, exponent.low + log.low * y);
 }
 
-/* ---- large angles ---- */
+/* ---- the error function ---- */
 
-/* The bits of 2/π after its point. */
-static const uint32_t TWO_OVER_PI[] = {
-  0xa2f9836e, 0x4e441529, 0xfc2757d1, 0xf534ddc0, 0xdb629599, 0x3c439041, 0xfe5163ab, 0xdebbc561, 0xb7246e3a, 0x424dd2e0,
-  0x06492eea, 0x09d1921c, 0xfe1deb1c, 0xb129a73e, 0xe88235f5, 0x2ebb4484, 0xe99c7026, 0xb45f7e41, 0x3991d639, 0x835339f4,
-  0x9c845f8b, 0xbdf9283b, 0x1ff897ff, 0xde05980f, 0xef2f118b, 0x5a0a6d1f, 0x6d367ecf, 0x27cb09b7, 0x4f463f66, 0x9e5fea2d,
-  0x7527bac7, 0xebe5f17b, 0x3d0739f7, 0x8a5292ea, 0x6bfb5fb1, 0x1f8d5d08, 0x56033046, 0xfc7b6bab};
-
-int qn_reduce_angle64(double x, double y[2]) {
-  uint64_t bits;
-  memcpy(&bits, &x, sizeof bits);
-  const int exponent = (int)(bits >> 52 & 0x7ff) - 1075; /* |x| is mantissa · 2^exponent; subnormals need no more than zero */
-  const uint64_t mantissa = (bits & 0xfffffffffffffu) | 1ull << 52;
-  y[0] = x;
-  y[1] = 0;
-  if (fabs(x) <= 0x1.921fb54442d18p-1) return 0;
-  /* Bits of 2/π that stand for 8 and more after the product change nothing: start at the bit whose product weighs 4 · mantissa, or at the first. */
-  enum { WORDS = 6 };
-  const int start = exponent > 3 ? exponent - 3 : 0;
-  uint32_t window[WORDS], result[WORDS + 2] = {0};
-  for (int i = 0; i < WORDS; i++) {
-    int word = (start >> 5) + i, shift = start & 31;
-    window[i] = TWO_OVER_PI[word] << shift | (uint32_t)((uint64_t)TWO_OVER_PI[word + 1] >> (32 - shift));
-  }
-  for (int part = 0; part < 2; part++) { /* result = window · mantissa, most significant word first */
-    const uint64_t digit = part ? mantissa >> 32 : mantissa & 0xffffffffu;
-    uint64_t carry = 0;
-    for (int i = WORDS - 1; i >= 0; i--) {
-      const int at = i + 2 - part;
-      carry += window[i] * digit + result[at];
-      result[at] = (uint32_t)carry;
-      carry >>= 32;
-    }
-    for (int at = 1 - part; at >= 0; at--) {
-      carry += result[at];
-      result[at] = (uint32_t)carry;
-      carry >>= 32;
-    }
-  }
-  /* The point stands `point` bits from the left: whole quarters before it (modulo 8), the fraction after it. */
-  const int point = 64 + exponent - start;
-  int quarters = 0;
-  for (int i = point - 3; i < point; i++) quarters = quarters * 2 + (i < 0 ? 0 : (int)(result[i >> 5] >> (31 - (i & 31)) & 1));
-  uint32_t fraction[5];
-  for (int i = 0; i < 5; i++) {
-    int at = point + 32 * i, word = at >> 5, shift = at & 31;
-    uint64_t two = (uint64_t)(word < WORDS + 2 ? result[word] : 0) << 32 | (word + 1 < WORDS + 2 ? result[word + 1] : 0);
-    fraction[i] = (uint32_t)(two >> (32 - shift));
-  }
-  bool above_half = fraction[0] >> 31;
-  if (above_half)
-    for (int i = 0; i < 5; i++) fraction[i] = ~fraction[i]; /* 1 - fraction, but for the last bit */
-  pair turn = {0, 0};
-  for (int i = 4; i >= 0; i--) {
-    pair more = sum(scalbn(fraction[i], -32 * (i + 1)), turn.high);
-    turn = sum(more.high, more.low + turn.low);
-  }
-  turn = times(turn, (pair){0x1.921fb54442d18p+0, 0x1.1a62633145c07p-54});
-  const double sign = (x < 0) == above_half ? 1 : -1;
-  y[0] = sign * (turn.high + turn.low);
-  y[1] = sign * ((turn.high - sign * y[0]) + turn.low);
-  quarters += above_half;
-  return (x < 0 ? -quarters : quarters) & 7;
+/* Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.6 (a series of positive terms) for small |x|, 7.1.14 (a continued fraction of the
+ * complement) for large; e^(-x²) from x² in two parts. */
+double qn_erf64(double x) {
+  const double TWO_OVER_ROOT_PI = 0x1.20dd750429b6dp+0, a = fabs(x);
+  if (x != x || x == 0) return x;
+  if (a > 6) return x < 0 ? -1 : 1;
+  pair square = product(a, a);
+  double e = exp_of_sum(-square.high, -square.low), t = a < 1 ? 1 : a;
+  if (a < 1)
+    for (int n = 22; n > 0; n--) t = 1 + t * square.high * 2 / (2 * n + 1);
+  else
+    for (int n = 200; n > 0; n--) t = a + n * 0.5 / t;
+  double y = a < 1 ? TWO_OVER_ROOT_PI * a * e * t : 1 - TWO_OVER_ROOT_PI / 2 * e / t;
+  return x < 0 ? -y : y;
 }

@@ -151,7 +151,7 @@ qn_status qn_ocr_det_input(qn_ocr *o, float *tensor, size_t floats, qn_error *er
 }
 
 static int32_t side(const qn_text_box *b, int i, int j) {
-  return (int32_t)hypot(b->x[i] - b->x[j], b->y[i] - b->y[j]);
+  return (int32_t)qn_length(b->x[i] - b->x[j], b->y[i] - b->y[j]);
 }
 
 /* Cuts the line out as PaddleOCR's get_rotate_crop_image, then keeps it at the models' sizes. */

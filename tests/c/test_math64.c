@@ -2,6 +2,7 @@
 #include "harness.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/math64.h"
@@ -96,10 +97,57 @@ TEST(large_angles) {
   CHECK(qn_reduce_angle64(6381956970095103.0 * 0x1p797, y) >= 0 && fabs(y[0]) < 1e-18 && y[0] != 0); /* the double nearest to a multiple of π/2 */
 }
 
+/* Over numbers of [low, high] and over all doubles. */
+static double worst_of(double (*got)(double), double (*want)(double), double low, double high) {
+  double worst = 0;
+  for (int i = 0; i < 300000; i++) {
+    double x = i % 3 ? between(low, high) : any_bits(), u = units(got(x), want(x));
+    if (u > worst) worst = u;
+  }
+  static const double SPECIAL[] = {0, -0.0, 1, -1, INFINITY, -INFINITY, NAN, 0x1.fffffffffffffp1023, 4e-324, -4e-324, 1e-300, 0x1p-53, -0x1p-54};
+  for (int i = 0; i < (int)(sizeof SPECIAL / sizeof *SPECIAL); i++) {
+    double a = got(SPECIAL[i]), b = want(SPECIAL[i]), u = units(a, b);
+    if (u > 2) printf("of %a is %a, not %a\n", SPECIAL[i], a, b);
+    if (u > worst) worst = u;
+    if (b == b && signbit(a) != signbit(b)) worst = INFINITY;
+  }
+  return worst;
+}
+
+TEST(near_one) {
+  CHECK(worst_of(qn_expm1_64, expm1, -1, 1) <= 2);
+  CHECK(worst_of(qn_expm1_64, expm1, -50, 720) <= 2);
+  CHECK(worst_of(qn_log1p_64, log1p, -1, 1) <= 2);
+  CHECK(worst_of(qn_log1p_64, log1p, -1e-9, 1e3) <= 2);
+}
+TEST(decimal_logarithm) {
+  CHECK(worst_of(qn_log10_64, log10, 0, 3) <= 2); /* the C library's is 1.6 units off there, this one half a unit */
+  for (int i = -300; i <= 22; i++) {
+    char text[16];
+    snprintf(text, sizeof text, "1e%d", i);
+    CHECK(i < 0 || qn_log10_64(strtod(text, NULL)) == i);
+  }
+}
+TEST(error_function) {
+  CHECK(worst_of(qn_erf64, erf, -3, 3) <= 4);
+  CHECK(worst_of(qn_erf64, erf, -7, 7) <= 4);
+}
+TEST(angles) {
+  CHECK(worst_of(qn_tan64, tan, -10, 10) <= 3);
+  CHECK(worst_of(qn_tan64, tan, -1e9, 1e9) <= 3);
+  CHECK(worst_of(qn_asin64, asin, -1, 1) <= 2);
+  CHECK(worst_of(qn_acos64, acos, -1, 1) <= 2);
+  CHECK(worst_of(qn_acos64, acos, 0.999, 1) <= 2);
+}
+
 int main(void) {
   RUN(exponential);
   RUN(logarithm);
   RUN(power);
   RUN(large_angles);
+  RUN(near_one);
+  RUN(decimal_logarithm);
+  RUN(error_function);
+  RUN(angles);
   return DONE();
 }

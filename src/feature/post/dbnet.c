@@ -129,8 +129,8 @@ static bool to_source(const double corners[8], int32_t h, int32_t w, int32_t sou
     box->x[i] = clamp(x[order[i]], 0, source_w - 1);
     box->y[i] = clamp(y[order[i]], 0, source_h - 1);
   }
-  return (int32_t)hypot(box->x[0] - box->x[1], box->y[0] - box->y[1]) > 3 &&
-         (int32_t)hypot(box->x[0] - box->x[3], box->y[0] - box->y[3]) > 3;
+  return (int32_t)qn_length(box->x[0] - box->x[1], box->y[0] - box->y[1]) > 3 &&
+         (int32_t)qn_length(box->x[0] - box->x[3], box->y[0] - box->y[3]) > 3;
 }
 
 static void swap_boxes(qn_text_box *a, qn_text_box *b) {
@@ -183,8 +183,8 @@ qn_status qn_dbnet_boxes(const float *map, int32_t h, int32_t w, int32_t source_
     if (!qn_min_rect(hull, qn_convex_hull(sorted, n, hull), corners, &side) || side < MIN_SIDE) continue;
     double score = mean_inside(map, h, w, corners, left, right);
     if (!(score >= options->box_threshold)) continue;
-    double width = hypot(corners[2] - corners[0], corners[3] - corners[1]);
-    double height = hypot(corners[6] - corners[0], corners[7] - corners[1]);
+    double width = qn_length(corners[2] - corners[0], corners[3] - corners[1]);
+    double height = qn_length(corners[6] - corners[0], corners[7] - corners[1]);
     double distance = width * height * options->unclip_ratio / (2 * (width + height));
     if (!(distance > 0) || !unclip(corners, distance, o, &side) || side < MIN_SIDE + 2) continue;
     boxes[*count].score = (float)score;

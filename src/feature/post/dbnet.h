@@ -6,7 +6,11 @@
 #define QN_FEATURE_DBNET_H
 
 #include "base/status.h"
+#include <math.h>
 #include <stdint.h>
+
+/* Of pixels and their fractions, whose squares neither overflow nor vanish: hypot's care is not needed. */
+static inline double qn_length(double x, double y) { return sqrt(x * x + y * y); }
 
 typedef struct qn_dbnet_options {
   float threshold;        /* a pixel is text above this: 0.3 */
