@@ -85,38 +85,56 @@ typedef struct job {
   void *out;
 } job;
 
-/* Lines of the output. */
+/* The part of a range of lines that lies in one image of the axis, so that no line needs a division: lines from `first` are the axis's indices from
+ * *begin to *end, returned is where the image starts. */
+static const void *image_of(const job *j, int64_t first, int64_t last, size_t element, int64_t *begin, int64_t *end) {
+  const int64_t image = first / j->a->out;
+  *begin = first - image * j->a->out;
+  *end = last - first < j->a->out - *begin ? *begin + (last - first) : j->a->out;
+  return (const char *)j->in + (size_t)(image * j->a->in) * j->inner * element;
+}
+
 static void blend(const void *argument, int64_t first, int64_t last, int worker) {
   const job *j = argument;
-  const qn_resize_axis *a = j->a;
-  const int64_t inner = (int64_t)j->inner;
+  const int64_t inner = (int64_t)j->inner, taps = j->a->taps;
   float *out = (float *)j->out + first * inner;
   (void)worker;
-  for (int64_t line = first; line < last; line++, out += inner) {
-    const float *in = (const float *)j->in + line / a->out * a->in * inner;
-    const int32_t *at = j->index + line % a->out * a->taps;
-    const float *w = j->weight + line % a->out * a->taps;
-    if (a->taps == 2) {
-      const float *p = in + at[0] * inner, *q = in + at[1] * inner;
-      float u = w[0], v = w[1];
-      for (int64_t c = 0; c < inner; c++) out[c] = p[c] * u + q[c] * v;
+  for (int64_t begin, end; first < last; first += end - begin) {
+    const float *in = image_of(j, first, last, sizeof(float), &begin, &end);
+    const int32_t *at = j->index + begin * taps;
+    const float *w = j->weight + begin * taps;
+    if (inner == 1 && taps == 2) {
+      for (int64_t i = 0; i < end - begin; i++) out[i] = in[at[2 * i]] * w[2 * i] + in[at[2 * i + 1]] * w[2 * i + 1];
+      out += end - begin;
       continue;
     }
-    for (int64_t c = 0; c < inner; c++) out[c] = in[at[0] * inner + c] * w[0];
-    for (int t = 1; t < a->taps; t++)
-      for (int64_t c = 0; c < inner; c++) out[c] += in[at[t] * inner + c] * w[t];
+    for (int64_t i = begin; i < end; i++, out += inner, at += taps, w += taps) {
+      if (taps == 2) {
+        const float *p = in + at[0] * inner, *q = in + at[1] * inner;
+        float u = w[0], v = w[1];
+        for (int64_t c = 0; c < inner; c++) out[c] = p[c] * u + q[c] * v;
+        continue;
+      }
+      for (int64_t c = 0; c < inner; c++) out[c] = in[at[0] * inner + c] * w[0];
+      for (int64_t t = 1; t < taps; t++)
+        for (int64_t c = 0; c < inner; c++) out[c] += in[at[t] * inner + c] * w[t];
+    }
   }
 }
 
 static void pick(const void *argument, int64_t first, int64_t last, int worker) {
   const job *j = argument;
-  const qn_resize_axis *a = j->a;
-  uint8_t *out = (uint8_t *)j->out + (size_t)first * j->inner;
+  const size_t bytes = j->inner;
+  uint8_t *out = (uint8_t *)j->out + (size_t)first * bytes;
   (void)worker;
-  for (int64_t line = first; line < last; line++, out += j->inner) {
-    const uint8_t *from = (const uint8_t *)j->in + (size_t)(line / a->out * a->in + j->index[line % a->out]) * j->inner;
-    if (j->inner == 4) memcpy(out, from, 4);
-    else memcpy(out, from, j->inner);
+  for (int64_t begin, end; first < last; first += end - begin) {
+    const uint8_t *in = image_of(j, first, last, 1, &begin, &end);
+    const int32_t *at = j->index + begin;
+    if (bytes == 4)
+      for (int64_t i = 0; i < end - begin; i++) memcpy(out + i * 4, in + (size_t)at[i] * 4, 4);
+    else
+      for (int64_t i = 0; i < end - begin; i++) memcpy(out + (size_t)i * bytes, in + (size_t)at[i] * bytes, bytes);
+    out += (size_t)(end - begin) * bytes;
   }
 }
 
