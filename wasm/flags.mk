@@ -1,7 +1,7 @@
 # Every compiler and linker flag of the wasm builds, with its reason. VARIANT is simd or relaxed, each also with -threads.
 
 # -- compiling -------------------------------------------------------------------------------------------------------
-# simd: every browser since 2021. relaxed adds fused multiply-add and relaxed conversions (Chromium 114, Firefox 145, Node 22).
+# simd: every browser since 2021. relaxed adds fused multiply-add and relaxed conversions (taken in Chromium 135, Firefox 145, Node 24).
 ISA.simd    := -msimd128
 ISA.relaxed := -msimd128 -mrelaxed-simd
 # Threads need a shared memory and atomics. No pthreads: src/base/parallel.c needs atomic instructions alone, and the C library stays the one

@@ -4,8 +4,6 @@
 
 #include "base/memory.h"
 
-/* 4 rows and 8 columns keep both multipliers of a core busy: eight sums in flight, each four cycles long. Where a panel has only
- * four columns, eight rows do. */
 enum { ROWS = QN_TILE_ROWS, PANEL = QN_TILE_PANEL, NARROW = 4 };
 
 static int64_t padded(int64_t columns) { return (columns + NARROW - 1) / NARROW * NARROW; }
@@ -42,10 +40,13 @@ void qn_tile_put_part(const qn_tile_out *o, qn_f32x4 sum, int64_t row, int64_t c
 }
 
 /* Literal row numbers keep the sums in registers, and row pointers with a size_t index keep wasm's addresses 32 bits wide. */
-#define ROWS_4(X) X(0) X(1) X(2) X(3)
-#define ROWS_8(X) ROWS_4(X) X(4) X(5) X(6) X(7)
+#if QN_TILE_ROWS == 6
+#define EACH(X) X(0) X(1) X(2) X(3) X(4) X(5)
+#else
+#define EACH(X) X(0) X(1) X(2) X(3)
+#endif
 
-/* How the sums of one panel are stored: at once where all columns of four rows are wanted, else one by one. */
+/* How the sums of one panel are stored: at once where all columns of a tile's rows are wanted, else one by one. */
 typedef struct panel_out {
   const qn_tile_out *o;
   int64_t column;
@@ -57,119 +58,85 @@ static panel_out panel_out_of(const qn_tile_out *o, int64_t column, int64_t widt
   return (panel_out){o, column, qn_tile_whole(o, column, width), o->residual && column < o->residual_columns, qn_splat4(o->activation.min), qn_splat4(o->activation.max)};
 }
 
-/* sums: [rows, width] */
+/* sums: [rows, PANEL], of which `width` are wanted */
 QN_NOINLINE static void put_parts(const panel_out *p, const float *sums, int64_t row, int64_t rows, int64_t width) {
   for (int64_t r = 0; r < rows; r++)
-    for (int64_t c = 0; c < width && p->column + c < p->o->columns; c += 4) qn_tile_put(p->o, qn_load4(sums + r * width + c), row + r, p->column + c);
+    for (int64_t c = 0; c < width && p->column + c < p->o->columns; c += 4) qn_tile_put(p->o, qn_load4(sums + r * PANEL + c), row + r, p->column + c);
 }
 
 #define CLAMP(v) v = qn_min4(qn_max4(v, p.min), p.max);
 #define GATE(v) v = qn_activate4(&o->activation, v);
 
-/* One panel of 8 columns for all rows. */
-QN_NOINLINE static void panel8(const qn_tiles *t, const float *packed, const qn_tile_out *o, int64_t column) {
+/* One panel for all rows: 8 columns, or 4, whose sums of even and of odd depth are apart, so that as many are in flight. */
+static QN_INLINE void panel(const bool wide, const qn_tiles *t, const float *packed, const qn_tile_out *o, int64_t column) {
   const float *const *row = (const float *const *)t->row;
-  const panel_out p = panel_out_of(o, column, PANEL);
+  const panel_out p = panel_out_of(o, column, wide ? PANEL : NARROW);
   const size_t stride = (size_t)o->stride, residual_stride = (size_t)o->residual_stride;
   float *y = o->y + column;
   const float *residual = p.add ? o->residual + column : y;
-  const qn_f32x4 bias0 = o->bias ? qn_load4(o->bias + column) : qn_splat4(0), bias1 = o->bias ? qn_load4(o->bias + column + 4) : qn_splat4(0);
+  const qn_f32x4 bias0 = o->bias ? qn_load4(o->bias + column) : qn_splat4(0), bias1 = wide && o->bias ? qn_load4(o->bias + column + 4) : qn_splat4(0);
   for (int64_t first = 0, tile = 0; first < t->rows; first += ROWS, tile++, row += ROWS, y += ROWS * stride, residual += ROWS * residual_stride) {
     size_t runs = t->runs, length = t->length;
     if (t->gathered[tile]) runs = 1, length = t->depth;
     const float *b = packed;
     qn_f32x4 x, b0, b1;
 #define SET_UP(r) qn_f32x4 lo##r = bias0, hi##r = bias1;
-    ROWS_4(SET_UP)
+    EACH(SET_UP)
     for (size_t run = 0; run < runs; run++) {
-      size_t offset = runs == 1 ? 0 : t->offset[run];
+      size_t offset = runs == 1 ? 0 : t->offset[run], i = 0;
 #define START(r) const float *a##r = row[r] + offset;
-      ROWS_4(START)
-      for (size_t i = 0; i < length; i++, b += PANEL) {
+      EACH(START)
+      for (; wide && i < length; i++, b += PANEL) {
         b0 = qn_load4(b);
         b1 = qn_load4(b + 4);
 #define STEP(r)                   \
   x = qn_load_splat4(a##r + i);   \
   lo##r = qn_madd4(x, b0, lo##r); \
   hi##r = qn_madd4(x, b1, hi##r);
-        ROWS_4(STEP)
+        EACH(STEP)
       }
+      for (; !wide && i < length; i += 2, b += NARROW) {
+#define EVEN(r) lo##r = qn_madd4(qn_load_splat4(a##r + i), b0, lo##r);
+#define ODD(r) hi##r = qn_madd4(qn_load_splat4(a##r + i + 1), b0, hi##r);
+        b0 = qn_load4(b);
+        EACH(EVEN)
+        if (i + 1 == length) continue;
+        b0 = qn_load4(b += NARROW);
+        EACH(ODD)
+      }
+    }
+    if (!wide) {
+#define JOIN(r) lo##r = qn_add(lo##r, hi##r);
+      EACH(JOIN)
     }
     if (!p.whole || first + ROWS > t->rows) {
       float sums[ROWS * PANEL];
 #define KEEP(r) qn_store4(sums + r * PANEL, lo##r), qn_store4(sums + r * PANEL + 4, hi##r);
-      ROWS_4(KEEP)
-      put_parts(&p, sums, first, t->rows - first < ROWS ? t->rows - first : ROWS, PANEL);
+      EACH(KEEP)
+      put_parts(&p, sums, first, t->rows - first < ROWS ? t->rows - first : ROWS, wide ? PANEL : NARROW);
       continue;
     }
     if (p.add) {
-#define ADD(r)                                                          \
-  lo##r = qn_add(lo##r, qn_load4(residual + r * residual_stride));      \
-  hi##r = qn_add(hi##r, qn_load4(residual + r * residual_stride + 4));
-      ROWS_4(ADD)
+#define ADD(r)                                                     \
+  lo##r = qn_add(lo##r, qn_load4(residual + r * residual_stride)); \
+  if (wide) hi##r = qn_add(hi##r, qn_load4(residual + r * residual_stride + 4));
+      EACH(ADD)
     }
     if (o->activation.gated) {
-#define GATE2(r) GATE(lo##r) GATE(hi##r)
-      ROWS_4(GATE2)
+#define GATE2(r) GATE(lo##r) if (wide) GATE(hi##r)
+      EACH(GATE2)
     } else {
 #define CLAMP2(r) CLAMP(lo##r) CLAMP(hi##r)
-      ROWS_4(CLAMP2)
+      EACH(CLAMP2)
     }
-#define STORE(r) qn_store4(y + r * stride, lo##r), qn_store4(y + r * stride + 4, hi##r);
-    ROWS_4(STORE)
+#define STORE(r)                     \
+  qn_store4(y + r * stride, lo##r);  \
+  if (wide) qn_store4(y + r * stride + 4, hi##r);
+    EACH(STORE)
   }
 }
-
-/* One panel of 4 columns: two tiles of rows at once where they are of one kind. */
-QN_NOINLINE static void panel4(const qn_tiles *t, const float *packed, const qn_tile_out *o, int64_t column) {
-  const float *const *row = (const float *const *)t->row;
-  const panel_out p = panel_out_of(o, column, NARROW);
-  const size_t stride = (size_t)o->stride, residual_stride = (size_t)o->residual_stride;
-  const qn_f32x4 bias = o->bias ? qn_load4(o->bias + column) : qn_splat4(0);
-  for (int64_t first = 0, tile = 0, tiles; first < t->rows; first += tiles * ROWS, tile += tiles, row += tiles * ROWS) {
-    tiles = first + ROWS < t->rows && t->gathered[tile] == t->gathered[tile + 1] ? 2 : 1;
-    int64_t rows = t->rows - first < tiles * ROWS ? t->rows - first : tiles * ROWS;
-    const float *const *low = row, *const *high = row + (tiles - 1) * ROWS;
-    size_t runs = t->runs, length = t->length;
-    if (t->gathered[tile]) runs = 1, length = t->depth;
-    const float *b = packed;
-    qn_f32x4 b0;
-#define SET_UP4(r) qn_f32x4 sum##r = bias;
-    ROWS_8(SET_UP4)
-    for (size_t run = 0; run < runs; run++) {
-      size_t offset = runs == 1 ? 0 : t->offset[run];
-#define START4(r) const float *a##r = (r < ROWS ? low : high)[r % ROWS] + offset;
-      ROWS_8(START4)
-      for (size_t i = 0; i < length; i++, b += NARROW) {
-        b0 = qn_load4(b);
-#define STEP4(r) sum##r = qn_madd4(qn_load_splat4(a##r + i), b0, sum##r);
-        ROWS_8(STEP4)
-      }
-    }
-    if (!p.whole || rows < 2 * ROWS) {
-      float sums[2 * ROWS * NARROW];
-#define KEEP4(r) qn_store4(sums + r * NARROW, sum##r);
-      ROWS_8(KEEP4)
-      put_parts(&p, sums, first, rows, NARROW);
-      continue;
-    }
-    float *y = o->y + first * o->stride + column;
-    if (p.add) {
-      const float *residual = o->residual + first * o->residual_stride + column;
-#define ADD4(r) sum##r = qn_add(sum##r, qn_load4(residual + r * residual_stride));
-      ROWS_8(ADD4)
-    }
-    if (o->activation.gated) {
-#define GATE1(r) GATE(sum##r)
-      ROWS_8(GATE1)
-    } else {
-#define CLAMP1(r) CLAMP(sum##r)
-      ROWS_8(CLAMP1)
-    }
-#define STORE4(r) qn_store4(y + r * stride, sum##r);
-    ROWS_8(STORE4)
-  }
-}
+QN_NOINLINE static void panel8(const qn_tiles *t, const float *packed, const qn_tile_out *o, int64_t column) { panel(true, t, packed, o, column); }
+QN_NOINLINE static void panel4(const qn_tiles *t, const float *packed, const qn_tile_out *o, int64_t column) { panel(false, t, packed, o, column); }
 
 void qn_tile_run(const qn_tiles *tiles, const float *packed, const qn_tile_out *out) {
   for (int64_t j = 0, width; j < out->columns; j += width) {

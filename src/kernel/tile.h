@@ -8,7 +8,13 @@
 
 #include "kernel/activation.h"
 
+/* Rows and 8 columns keep both multipliers of a core busy: eight sums in flight, each four cycles long, and some more. Multiply and add in one
+ * leave sixteen registers room for six rows; done apart, engines spill. */
+#if defined(__wasm_simd128__) && !defined(__wasm_relaxed_simd__)
 #define QN_TILE_ROWS 4
+#else
+#define QN_TILE_ROWS 6
+#endif
 #define QN_TILE_PANEL 8
 
 /* Packed weights of `columns` columns (rounded up to a multiple of 4) and `depth` rows; SIZE_MAX elements on overflow. */

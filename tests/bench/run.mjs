@@ -1,5 +1,6 @@
 // make bench: Quern and onnxruntime-web in one Chromium, taking turns: run time, start-up, heap, and long runs.
-// Prints tables and writes results.json and RESULTS.md. node run.mjs [speed] [threads] [start] [heap] [soak] picks parts.
+// Prints tables and writes results.json and RESULTS.md. node run.mjs [speed] [threads] [start] [heap] [soak] picks parts,
+// MODELS=resnet50,ocr_det models.
 import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -29,6 +30,7 @@ const SPEED = {
   silero_vad: ['node_modules/@ricky0123/vad-web/dist/silero_vad_v5.onnx', { input: float([1, 576]), state: float([2, 1, 128], 0, 0), sr: { ...ints([], 1), low: 16000 } }, 0.5],
   blazeface: ['.models/face_detection_front_128x128_barracuda.onnx', { 'input:0': float([1, 128, 128, 3]) }, 0.5],
   ocr_det: [`${ocr}ch_PP-OCRv4_det_infer.onnx`, { x: float([1, 3, 640, 640]) }],
+  mlsd_512: ['.models/mlsd_512x512_large.onnx', { 'input_image_with_alpha:0': float([1, 512, 512, 4], 0, 255) }],
   mobilenet_v2_qdq: [`${made}mobilenet_v2_qdq.onnx`, { input: float([1, 3, 224, 224]) }],
   minilm_l6: [`${made}minilm_l6.onnx`, token(128)],
   minilm_l6_int8: [`${made}minilm_l6_int8.onnx`, token(128)],
@@ -115,6 +117,7 @@ async function compare(part, threads, title, note) {
   const rows = [];
   results[part] = {};
   for (const [name, [file, spec, aim]] of Object.entries(SPEED)) {
+    if (process.env.MODELS && !process.env.MODELS.split(',').includes(name)) continue;
     if (!existsSync(path.join(ROOT, file))) { console.log(`SKIP ${name}: ${file} is missing`); continue; }
     try {
       const r = await inPage(`

@@ -233,7 +233,7 @@ export class LocalModel {
 /** @param {string} variant the build in use */
 function missingFeatures(variant) {
   const missing = [];
-  if (variant !== 'relaxed') missing.push(hasRelaxedSimd() ? 'relaxed SIMD: it is there, but the build without it was chosen' : 'relaxed SIMD: this engine has none, which costs up to half of the speed');
+  if (variant !== 'relaxed') missing.push(hasRelaxedSimd() ? 'relaxed SIMD: it is there, but the build without it was chosen' : 'relaxed SIMD: this engine has none, or is of before 2025, which costs up to half of the speed');
   if (!isNode && !globalThis.crossOriginIsolated) missing.push('cross-origin isolation: without it there is no shared memory for threads');
   if (!isNode && !(/** @type {any} */ (globalThis.navigator)?.gpu)) missing.push('WebGPU: this browser has none');
   return missing;
