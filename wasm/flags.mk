@@ -28,7 +28,9 @@ WASM_COMMON := \
 CORE_CFLAGS  := -std=c11 -Wall -Wextra -Werror -Wno-pass-failed -Wno-error=pass-failed -Isrc -Ideps/cjson $(EXTRA_CFLAGS)
 # -Wno-error=pass-failed  a loop that one release of the compiler does not vectorize must not stop the build of another
 # Kernels are where the time goes; everything else runs once per node and is a download.
-KERNEL_OPT   := -O3
+KERNEL_OPT   := -O3 -fno-unroll-loops
+# Sums and extremes of a row are chains of dependent additions; unrolled they are twice as fast. Elsewhere unrolling is 6 KB for nothing.
+UNROLLED_KERNELS := reduce norm softmax quantize transpose tile
 # Kernels where size counts: -O3 makes them two to three times as large and no model measurably faster.
 COLD_KERNELS := cast order picture_file inflate number_text fft taps conv_ref random window attention
 COLD_OPT     := -Os

@@ -32,13 +32,14 @@ $(OUT)/clang.mk: wasm/clang.sh $(EMCC_FILE)
 	@mkdir -p $(@D); wasm/clang.sh $(EMCC) > $@
 WASM_CC  := $(CLANG) $(CLANG_FLAGS) $(WASM_COMMON)
 FLAGS_ID := $(OUT)/flags.id
-$(shell mkdir -p $(OUT); echo '$(subst ','"'"',$(WASM_CC) $(CORE_CFLAGS) $(CORE_OPT) $(KERNEL_OPT) $(COLD_OPT) $(COLD_KERNELS) $(HOT_OPERATORS) $(SMALL_KERNELS) $(LINK_FLAGS))' > $(FLAGS_ID).new; \
+$(shell mkdir -p $(OUT); echo '$(subst ','"'"',$(WASM_CC) $(CORE_CFLAGS) $(CORE_OPT) $(KERNEL_OPT) $(UNROLLED_KERNELS) $(COLD_OPT) $(COLD_KERNELS) $(HOT_OPERATORS) $(SMALL_KERNELS) $(LINK_FLAGS))' > $(FLAGS_ID).new; \
   cmp -s $(FLAGS_ID).new $(FLAGS_ID) && rm $(FLAGS_ID).new || mv $(FLAGS_ID).new $(FLAGS_ID))
 
 $(OUT)/src/%.o: OPT = $(CORE_OPT)
 $(OUT)/src/kernel/%.o: OPT = $(KERNEL_OPT)
 $(OUT)/src/feature/%.o $(COLD_KERNELS:%=$(OUT)/src/kernel/%.o) $(HOT_OPERATORS:%=$(OUT)/src/op/%.o): OPT = $(COLD_OPT)
 $(SMALL_KERNELS:%=$(OUT)/src/kernel/%.o): OPT = $(CORE_OPT)
+$(UNROLLED_KERNELS:%=$(OUT)/src/kernel/%.o): OPT = -O3
 $(OUT)/src/%.o: src/%.c $(FLAGS_ID)
 	@mkdir -p $(@D)
 	@echo "  $(VARIANT)  $<"
