@@ -122,51 +122,31 @@ static void block(int64_t rows, int64_t n, int64_t k, const float *a, int64_t ld
   }
 }
 
-/* One row: the weights are read once and memory is the limit. Four panels are four streams, which one core needs to use all of it. */
+/* One row: the weights are read once and memory is the limit, which one stream from end to end comes closest to; two sums a column keep
+ * the multiplications from waiting for each other. */
 static void one_row(size_t n, size_t k, const float *a, const float *b, float *c, const qn_epilogue *e) {
   const qn_f32x4 min = qn_splat4(e->min), max = qn_splat4(e->max);
-  qn_f32x4 x;
-  size_t j = 0;
-#define CLAMPED(at, v) qn_store4(at, qn_min4(qn_max4(v, min), max));
-#define OPEN(r)                                    \
-  const float *b##r = b + (size_t)r * QN_PANEL * k; \
-  qn_f32x4 lo##r = e->bias ? qn_load4(e->bias + j + QN_PANEL * r) : qn_splat4(0.0f), hi##r = e->bias ? qn_load4(e->bias + j + QN_PANEL * r + 4) : lo##r;
-#define READ(r)                                             \
-  lo##r = qn_madd4(x, qn_load4(b##r + QN_PANEL * i), lo##r); \
-  hi##r = qn_madd4(x, qn_load4(b##r + QN_PANEL * i + 4), hi##r);
-#define CLOSE(r)                        \
-  CLAMPED(c + j + QN_PANEL * r, lo##r) \
-  CLAMPED(c + j + QN_PANEL * r + 4, hi##r)
-  for (; j + 4 * QN_PANEL <= n; j += 4 * QN_PANEL, b += 4 * QN_PANEL * k) {
-    EACH_4(OPEN)
-    for (size_t i = 0; i < k; i++) {
-      x = qn_load_splat4(a + i);
-      EACH_4(READ)
-    }
-    EACH_4(CLOSE)
-  }
-#define PART(r)                                           \
-  x = qn_load_splat4(a + i + r);                          \
-  lo##r = qn_madd4(x, qn_load4(at + r * QN_PANEL), lo##r); \
-  hi##r = qn_madd4(x, qn_load4(at + r * QN_PANEL + 4), hi##r);
-#define NOTHING(r) qn_f32x4 lo##r = qn_splat4(0.0f), hi##r = lo##r;
-  for (; j < n; j += QN_PANEL, b += QN_PANEL * k) {
+#define PART(r)                                                        \
+  x = qn_load_splat4(a + i + r);                                       \
+  lo##r = qn_madd4(x, qn_load4(b + r * QN_PANEL), lo##r);              \
+  hi##r = qn_madd4(x, qn_load4(b + r * QN_PANEL + 4), hi##r);
+  for (size_t j = 0; j < n; j += QN_PANEL) {
     const size_t width = n - j < QN_PANEL ? n - j : QN_PANEL;
-    float edge[QN_PANEL], sums[QN_PANEL];
-    const float *start = padded_bias(e->bias, (int64_t)j, (int64_t)width, edge), *at = b;
-    EACH_4(NOTHING)
-    lo0 = qn_load4(start);
-    hi0 = qn_load4(start + 4);
+    float edge[QN_PANEL];
+    const float *start = padded_bias(e->bias, (int64_t)j, (int64_t)width, edge);
+    qn_f32x4 x, lo0 = qn_load4(start), hi0 = qn_load4(start + 4), lo1 = qn_splat4(0.0f), hi1 = lo1;
     size_t i = 0;
-    for (; i + 4 <= k; i += 4, at += 4 * QN_PANEL) {
-      EACH_4(PART)
-    }
-    for (; i < k; i++, at += QN_PANEL) {
+    for (; i + 2 <= k; i += 2, b += 2 * QN_PANEL) {
       PART(0)
+      PART(1)
     }
-    CLAMPED(sums, qn_add(qn_add(lo0, lo1), qn_add(lo2, lo3)))
-    CLAMPED(sums + 4, qn_add(qn_add(hi0, hi1), qn_add(hi2, hi3)))
-    memcpy(c + j, sums, width * sizeof(float));
+    if (i < k) {
+      PART(0)
+      b += QN_PANEL;
+    }
+    qn_store4(edge, qn_min4(qn_max4(qn_add(lo0, lo1), min), max));
+    qn_store4(edge + 4, qn_min4(qn_max4(qn_add(hi0, hi1), min), max));
+    memcpy(c + j, edge, width * sizeof(float));
   }
 }
 
