@@ -16,9 +16,9 @@ _Static_assert(sizeof(qn_string) == 2 * sizeof(void *), "heap.js reads string ta
 
 /* ---- the host ---- */
 
-__attribute__((import_module("env"), import_name("qn_host_now_us"))) uint64_t qn_host_now_us(void);
+__attribute__((import_module("env"), import_name("qn_host_now"))) double qn_host_now(void); /* milliseconds */
 
-uint64_t qn_now_us(void) { return qn_host_now_us(); }
+uint64_t qn_now_us(void) { return (uint64_t)(qn_host_now() * 1000); }
 
 const char *qnw_build_id(void) { return QN_BUILD_ID; }
 
@@ -152,22 +152,23 @@ int qnw_port_optional(const qn_port *p) { return p->optional; }
 
 /* ---- values ---- */
 
-const qn_value *qnw_input_value(qnw_model *m, int i) { return qn_input_value(m->core, i); }
 const qn_value *qnw_output_value(const qnw_model *m, int i) { return qn_output_value(m->core, i); }
-int qnw_value_kind(const qn_value *v) { return v->kind; }
-int qnw_value_dtype(const qn_value *v) { return v->tensor.dtype; }
-int qnw_value_rank(const qn_value *v) { return v->tensor.rank; }
-const int64_t *qnw_value_dims(const qn_value *v) { return v->tensor.dims; }
-const void *qnw_value_data(const qn_value *v) { return v->tensor.data; }
-size_t qnw_value_bytes(const qn_value *v) { return qn_tensor_bytes(&v->tensor); } /* of the table, for strings */
-int qnw_value_items(const qn_value *v) { return (int)v->item_count; }
+/* to: kind, dtype, rank, where the data is and its bytes (of the table, for strings), items, and from byte 24 on the dimensions. */
+void qnw_value_facts(const qn_value *v, uint32_t *to) { /* [24] */
+  const uint32_t facts[6] = {(uint32_t)v->kind, (uint32_t)v->tensor.dtype, (uint32_t)v->tensor.rank, (uint32_t)(uintptr_t)v->tensor.data,
+                             (uint32_t)qn_tensor_bytes(&v->tensor), (uint32_t)v->item_count};
+  memcpy(to, facts, sizeof facts);
+  memcpy(to + 6, v->tensor.dims, sizeof v->tensor.dims);
+}
 const qn_value *qnw_value_item(const qn_value *v, int i) { return i >= 0 && i < v->item_count ? &v->items[i] : NULL; }
 
 /* ---- inputs ---- */
 
-/* `dims` [rank], caller owns. Elements are written to qnw_value_data(qnw_input_value(m, i)). */
-int qnw_input_bind(qnw_model *m, int i, int dtype, int rank, const int64_t *dims) {
-  return core(m, qn_input_bind(m->core, i, (qn_dtype)dtype, rank, dims));
+static int bind(qnw_model *m, int i, int dtype, int rank, const int64_t *dims) { return core(m, qn_input_bind(m->core, i, (qn_dtype)dtype, rank, dims)); }
+
+/* `dims` [rank], caller owns. Where the elements go, or NULL. */
+void *qnw_input_bind(qnw_model *m, int i, int dtype, int rank, const int64_t *dims) {
+  return bind(m, i, dtype, rank, dims) == QN_OK ? qn_input_value(m->core, i)->tensor.data : NULL;
 }
 int qnw_input_unbind(qnw_model *m, int i) { return core(m, qn_input_unbind(m->core, i)); }
 
@@ -205,7 +206,7 @@ static void give_back(qn_tensor *t) {
 
 /* A whole string tensor at once; `data` as in borrow(), caller owns. */
 int qnw_input_strings(qnw_model *m, int i, int rank, const int64_t *dims, const uint8_t *data, size_t size) {
-  int status = qnw_input_bind(m, i, QN_STRING, rank, dims);
+  int status = bind(m, i, QN_STRING, rank, dims);
   if (status != QN_OK) return status;
   qn_value from = {0};
   status = own(m, borrow(m, &from.tensor, QN_STRING, rank, dims, data, size));
@@ -218,7 +219,7 @@ int qnw_input_strings(qnw_model *m, int i, int rank, const int64_t *dims, const 
 /* Empties a sequence or optional input and sets its element type; its items follow by qnw_input_push(). `nested`: an optional that
  * holds a sequence, to which they are added. */
 int qnw_input_items(qnw_model *m, int i, int dtype, int nested) {
-  int status = qnw_input_bind(m, i, dtype, 0, NULL);
+  int status = bind(m, i, dtype, 0, NULL);
   if (status != QN_OK) return status;
   qn_value *v = qn_input_value(m->core, i);
   qn_value_clear(v);
@@ -341,7 +342,7 @@ int qnw_ocr_input(qnw_model *m, qn_ocr *ocr, int stage, int32_t batch) {
   else if (stage == OCR_CLS) qn_ocr_cls_shape(ocr, batch, shape);
   else qn_ocr_rec_shape(ocr, batch, shape);
   const int64_t dims[4] = {shape[0], shape[1], shape[2], shape[3]};
-  int status = qnw_input_bind(m, 0, QN_FLOAT, 4, dims);
+  int status = bind(m, 0, QN_FLOAT, 4, dims);
   if (status != QN_OK) return status;
   const qn_tensor *t = &qn_input_value(m->core, 0)->tensor;
   size_t room = (size_t)t->count;

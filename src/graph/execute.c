@@ -40,19 +40,33 @@ static qn_status find_next(qn_executor *e, qn_plan_step **step) {
   return QN_OK;
 }
 
+/* Elements that a step reads and writes. */
+static uint64_t size_of(const qn_step *s) {
+  uint64_t n = 1;
+  for (int i = 0; i < s->n_in; i++) n += s->in[i] ? (uint64_t)s->in[i]->tensor.count : 0;
+  for (int i = 0; i < s->n_out; i++) n += s->out[i] ? (uint64_t)s->out[i]->tensor.count : 0;
+  return n;
+}
+
 static qn_status execute(qn_executor *e, uint64_t until, bool *done) {
+  enum { OFTEN = 1 << 14 }; /* elements between two looks at the clock, which costs as much as a small step */
+  uint64_t work = until == 1 ? OFTEN : 0;
   qn_plan_step *step;
   for (;;) {
     QN_TRY(find_next(e, &step));
     if (!step) break;
     qn_frame *f = e->stack[e->depth - 1];
+    if (until) work += size_of(&step->step);
     if (step->step.op->flags & QN_CONTROL) {
       QN_TRY(run_control(e, f, step));
     } else {
       QN_TRY(step->step.op->run(&step->step));
       f->next_step++;
     }
-    if (until && qn_now_us() >= until) break;
+    if (work >= OFTEN) {
+      if (qn_now_us() >= until) break;
+      work = 0;
+    }
   }
   *done = e->depth == 0;
   return QN_OK;

@@ -28,7 +28,6 @@ function importsFor(module, onGrowth) {
   /** @type {Record<string, any>} */
   const known = {
     qn_host_now: now,
-    qn_host_now_us: () => BigInt(Math.round(now() * 1000)),
     emscripten_notify_memory_growth: onGrowth,
   };
   /** @type {Record<string, Record<string, any>>} */
@@ -48,6 +47,8 @@ export class Heap {
   /** @type {WebAssembly.Memory} */
   #memory;
   #u8 = new Uint8Array(0);
+  /** Where shapes go in and facts of values come out. */
+  #room = 0;
   /** Why no call is possible any more. @type {string | undefined} */
   #dead;
   /** @type {string[]} */
@@ -78,9 +79,12 @@ export class Heap {
    * @param {import('./threads.js').Threads} [threads]
    */
   constructor(instance, shared, module, { count, reason, start, least = 0 } = { count: 1, reason: '' }) {
-    this.#exports = instance.exports;
-    this.#memory = shared ?? this.#exports.memory;
-    this.#exports._initialize?.();
+    const { memory, _initialize } = /** @type {any} */ (instance.exports);
+    this.#exports = Object.fromEntries(Object.entries(instance.exports).map(([name, f]) => [name.replace('qnw_', ''), f]));
+    this.#memory = shared ?? memory;
+    _initialize?.();
+    this.#room = this.#call('alloc', 96) >>> 0;
+    if (!this.#room) throw new QuernError('out-of-memory', 'no memory for a model');
     this.threadsReason = count > 1 && !shared ? 'the wasm in use is a build without threads' : reason;
     if (shared && count > 1) {
       this.#call('threads', count, Number(mayWait()), least);
@@ -138,7 +142,7 @@ export class Heap {
    */
   #call(name, ...args) {
     if (this.#dead) throw new QuernError('bad-state', this.#dead);
-    const exported = this.#exports['qnw_' + name];
+    const exported = this.#exports[name];
     if (!exported) throw new QuernError('unsupported', `this wasm is a custom build, made for other models: it has no ${name}`);
     try {
       return exported(...args);
@@ -274,16 +278,22 @@ export class Heap {
 
   /** @param {number} model @param {number} i @param {TensorLike} tensor */
   bind(model, i, { type, dims, data }) {
-    this.#lend(bytesOf(BigInt64Array.from(dims, BigInt)), (shape) => {
-      if (type === 'string') {
-        const bytes = packStrings(/** @type {string[]} */ (data));
-        this.#lend(bytes, (p) => this.#check(model, this.#call('input_strings', model, i, dims.length, shape, p, bytes.length)));
-      } else {
-        this.#check(model, this.#call('input_bind', model, i, this.#types.indexOf(type), dims.length, shape));
-        const pointer = this.#call('value_data', this.#call('input_value', model, i)) >>> 0;
-        this.#bytes.set(bytesOf(/** @type {any} */ (data)), pointer);
-      }
-    });
+    if (type === 'string') {
+      const bytes = packStrings(/** @type {string[]} */ (data));
+      this.#lend(bytes, (p) => this.#check(model, this.#call('input_strings', model, i, dims.length, this.#shape(dims), p, bytes.length)));
+    } else {
+      const pointer = this.#call('input_bind', model, i, this.#types.indexOf(type), dims.length, this.#shape(dims)) >>> 0;
+      if (!pointer) this.#fail(model);
+      this.#bytes.set(bytesOf(/** @type {any} */ (data)), pointer);
+    }
+  }
+
+  /** Where these dimensions lie until the next call. @param {readonly number[]} dims */
+  #shape(dims) {
+    if (dims.length > 8) throw new QuernError('unsupported', `a tensor of rank ${dims.length}: at most 8 dimensions are supported`);
+    const view = new DataView(this.#memory.buffer, this.#room, 96);
+    dims.forEach((d, k) => (view.setUint32(8 * k, d, true), view.setUint32(8 * k + 4, d / 2 ** 32, true)));
+    return this.#room;
   }
 
   /**
@@ -296,12 +306,11 @@ export class Heap {
    */
   bindItems(model, i, type, items, nested) {
     this.#check(model, this.#call('input_items', model, i, this.#types.indexOf(type), Number(nested)));
-    for (const item of items)
-      this.#lend(bytesOf(BigInt64Array.from(item.dims, BigInt)), (shape) => {
-        const bytes = item.type === 'string' ? packStrings(/** @type {string[]} */ (item.data)) : bytesOf(/** @type {any} */ (item.data));
-        this.#lend(bytes, (p) =>
-          this.#check(model, this.#call('input_push', model, i, this.#types.indexOf(item.type), item.dims.length, shape, p, bytes.length)));
-      });
+    for (const item of items) {
+      const bytes = item.type === 'string' ? packStrings(/** @type {string[]} */ (item.data)) : bytesOf(/** @type {any} */ (item.data));
+      this.#lend(bytes, (p) =>
+        this.#check(model, this.#call('input_push', model, i, this.#types.indexOf(item.type), item.dims.length, this.#shape(item.dims), p, bytes.length)));
+    }
   }
 
   /**
@@ -481,8 +490,8 @@ export class Heap {
   /** In the order of its storage; null for what is absent or no tensor. @param {number} step @param {'input' | 'output'} side @param {number} i */
   stepShape(step, side, i) {
     const value = this.#call('step_' + side, step, i);
-    if (!value || this.#call('value_kind', value)) return null;
-    return { type: this.#types[this.#call('value_dtype', value)], dims: this.#int64s(this.#call('value_dims', value), this.#call('value_rank', value)) };
+    const facts = value && this.#facts(value);
+    return facts && !facts.kind ? { type: facts.type, dims: facts.dims } : null;
   }
 
   /** A copy of an output that was just computed. @param {number} step @param {number} i @returns {{ value: ValueLike, channelsLast: boolean } | null} */
@@ -500,17 +509,23 @@ export class Heap {
 
   /** @param {number} value @returns {ValueLike} */
   #value(value) {
-    const kind = KINDS[this.#call('value_kind', value)];
-    if (kind !== 'tensor') {
-      const items = Array.from({ length: this.#call('value_items', value) }, (_, i) => this.#value(this.#call('value_item', value, i)));
-      if (kind === 'map') return mapOf(/** @type {TensorLike} */ (items[0]), /** @type {TensorLike} */ (items[1]));
-      return kind === 'sequence' ? items : items[0] ?? null;
+    const { kind, type, dims, start, bytes, count } = this.#facts(value);
+    if (kind) {
+      const items = Array.from({ length: count }, (_, i) => this.#value(this.#call('value_item', value, i)));
+      if (KINDS[kind] === 'map') return mapOf(/** @type {TensorLike} */ (items[0]), /** @type {TensorLike} */ (items[1]));
+      return KINDS[kind] === 'sequence' ? items : items[0] ?? null;
     }
-    const type = this.#types[this.#call('value_dtype', value)];
-    const dims = this.#int64s(this.#call('value_dims', value), this.#call('value_rank', value));
-    const start = this.#call('value_data', value) >>> 0;
-    const copy = this.#bytes.slice(start, start + (this.#call('value_bytes', value) >>> 0)).buffer;
+    const copy = this.#bytes.slice(start, start + bytes).buffer;
     return { type: /** @type {any} */ (type), dims, data: type === 'string' ? this.#strings(copy) : new ARRAYS[type](copy) };
+  }
+
+  /** @param {number} value */
+  #facts(value) {
+    this.#call('value_facts', value, this.#room);
+    const view = new DataView(this.#memory.buffer, this.#room, 96);
+    const [kind, type, rank, start, bytes, count] = Array.from({ length: 6 }, (_, i) => view.getUint32(4 * i, true));
+    const dims = Array.from({ length: rank }, (_, k) => view.getUint32(24 + 8 * k, true) + view.getUint32(28 + 8 * k, true) * 2 ** 32);
+    return { kind, type: this.#types[type], dims, start, bytes, count };
   }
 
   /** @param {ArrayBufferLike} table of qn_string: pointer, length */
