@@ -48,6 +48,7 @@ static void free_frames(qn_ir *g) {
 
 void qn_model_free(qn_model *m) {
   if (!m) return;
+  for (int i = 0; m->frame && i < m->graph->n_inputs; i++) qn_state_clear(&m->frame->states[i]);
   free_frames(m->graph);
   for (int i = 0; i < m->n_inputs; i++) qn_value_clear(&m->inputs[i].value);
   qn_context_free(&m->context);
@@ -134,7 +135,11 @@ static qn_status finish(qn_model *m) {
   QN_TRY(qn_pass_target(m->graph));
   qn_ir_count_readers(c, m->graph);
   QN_TRY(qn_pass_prepare(m->graph));
-  return qn_frame_create(m->graph, &m->frame);
+  QN_TRY(qn_frame_create(m->graph, &m->frame));
+  m->frame->states = qn_pool_alloc(&c->pool, (size_t)m->graph->n_inputs * sizeof *m->frame->states);
+  if (!m->frame->states) return qn_fail(&m->error, QN_ERR_MEMORY, "no memory for the model's inputs");
+  for (int i = 0; i < m->graph->n_inputs; i++) m->frame->states[i] = (qn_kept_state){.output = -1, .joined = -1, .rows = -1};
+  return QN_OK;
 }
 
 qn_status qn_model_finish(qn_model *m) {
@@ -189,8 +194,38 @@ qn_status qn_input_unbind(qn_model *m, int i) {
   return QN_OK;
 }
 
+static qn_status bind_state(qn_model *m, int i, int output) {
+  const qn_port *to = &m->inputs[i].port, *from = qn_output_port(m, output);
+  if (!from) return qn_fail(&m->error, QN_ERR_ARGUMENT, "output %d does not exist; the model has %d", output, m->n_outputs);
+  if (to->kind != QN_KIND_TENSOR || from->kind != QN_KIND_TENSOR)
+    return qn_fail(&m->error, QN_ERR_TYPE, "output '%s' cannot be kept for input '%s': both must be tensors", from->name, to->name);
+  if (to->dtype && from->dtype && to->dtype != from->dtype)
+    return qn_fail(&m->error, QN_ERR_TYPE, "output '%s' is %s; input '%s' takes %s", from->name, qn_dtype_name(from->dtype), to->name, qn_dtype_name(to->dtype));
+  if (to->rank >= 0 && from->rank >= 0 && to->rank != from->rank)
+    return qn_fail(&m->error, QN_ERR_SHAPE, "output '%s' has %d dimensions; input '%s' takes %d", from->name, from->rank, to->name, to->rank);
+  for (int k = 0; k < m->n_inputs; k++)
+    if (k != i && m->frame->states[m->inputs[k].slot].output == output)
+      return qn_fail(&m->error, QN_ERR_ARGUMENT, "output '%s' is kept for input '%s' already", from->name, m->inputs[k].port.name);
+  return QN_OK;
+}
+
+qn_status qn_state_bind(qn_model *m, int i, int output) {
+  QN_TRY(idle(m, "a state was bound"));
+  if (i < 0 || i >= m->n_inputs) return qn_fail(&m->error, QN_ERR_ARGUMENT, "input %d does not exist; the model has %d", i, m->n_inputs);
+  if (output >= 0) QN_TRY(bind_state(m, i, output));
+  input *in = &m->inputs[i];
+  in->bound = false;
+  qn_value_clear(&in->value);
+  qn_state_clear(&m->frame->states[in->slot]);
+  m->frame->states[in->slot] = qn_state_of(m->graph, in->slot, output, &in->value);
+  qn_frame_forget(m->frame); /* plans depend on it */
+  m->stage = READY;
+  return QN_OK;
+}
+
 qn_value *qn_input_value(qn_model *m, int i) {
   if (i < 0 || i >= m->n_inputs) return NULL;
+  if (m->frame) qn_state_compact(&m->frame->states[m->inputs[i].slot]);
   m->inputs[i].bound = true;
   return &m->inputs[i].value;
 }
@@ -204,6 +239,7 @@ qn_status qn_run_start(qn_model *m) {
     const qn_constant *otherwise = m->graph->defaults[in->slot];
     if (!in->bound && !otherwise) return qn_fail(&m->error, QN_ERR_ARGUMENT, "input '%s' is missing", in->port.name);
     qn_plan_value *to = &m->frame->inputs[in->slot];
+    m->frame->states[in->slot].rows = -1;
     to->value = in->bound ? in->value : otherwise->value;
     to->value.owned = false;
   }
@@ -213,9 +249,38 @@ qn_status qn_run_start(qn_model *m) {
   return QN_OK;
 }
 
+/* What the run left for the next one. */
+static qn_status advance_states(qn_model *m) {
+  qn_kept_state *states = m->frame->states;
+  bool foreign;
+  for (int i = 0; i < m->graph->n_inputs; i++) {
+    const qn_value *from = states[i].output < 0 || states[i].rows >= 0 ? NULL : qn_frame_output(m->frame, states[i].output, &foreign);
+    if (from) QN_TRY(qn_value_copy(foreign ? &states[i].next : states[i].value, from, &m->error));
+    if (from && !foreign) qn_value_clear(&states[i].next);
+  }
+  for (int i = 0; i < m->n_inputs; i++) {
+    input *in = &m->inputs[i];
+    qn_kept_state *s = &states[in->slot];
+    if (s->output < 0) continue;
+    in->bound = true;
+    if (s->rows >= 0) {
+      int64_t dims[QN_MAX_RANK];
+      memcpy(dims, in->value.tensor.dims, sizeof dims);
+      dims[s->axis] = s->rows;
+      QN_TRY(qn_tensor_shape(&in->value.tensor, in->value.tensor.dtype, in->value.tensor.rank, dims, &m->error));
+    } else if (s->next.owned) {
+      const qn_value now = in->value;
+      in->value = s->next;
+      s->next = now;
+    }
+  }
+  return QN_OK;
+}
+
 qn_status qn_run_step(qn_model *m, uint32_t budget_us, bool *done) {
   if (m->stage != RUNNING) return wrong_time(m, "a run was continued");
   qn_status status = qn_execute(&m->executor, budget_us, done);
+  if (status == QN_OK && *done) status = advance_states(m);
   if (status != QN_OK) m->stage = READY;
   else if (*done) m->stage = DONE;
   return status;
@@ -239,8 +304,10 @@ void qn_run_cancel(qn_model *m) {
   m->stage = READY;
 }
 
-const qn_value *qn_output_value(const qn_model *m, int i) {
+const qn_value *qn_output_value(qn_model *m, int i) {
   if (m->stage != DONE || i < 0 || i >= m->n_outputs) return NULL;
+  for (int k = 0; k < m->n_inputs; k++)
+    if (m->frame->states[m->inputs[k].slot].output == i) return qn_input_value(m, k);
   return qn_frame_output(m->frame, i, NULL);
 }
 

@@ -54,6 +54,9 @@ const qn_port *qn_output_port(const qn_model *m, int i);
 qn_status qn_input_bind(qn_model *m, int i, qn_dtype dtype, int rank, const int64_t *dims);
 /* Leaves an optional input to its default. */
 qn_status qn_input_unbind(qn_model *m, int i);
+/* From now on output `output` (-1: none) is input `i` of the next run: it stays here. The first run is given one, and it can be
+ * read and replaced between runs by qn_input_value and qn_input_bind. What a bound input held before is forgotten. */
+qn_status qn_state_bind(qn_model *m, int i, int output);
 /* For sequence and map inputs and strings, fill the value by the qn_value functions. The keys of a map ascend. */
 qn_value *qn_input_value(qn_model *m, int i);
 
@@ -64,8 +67,9 @@ qn_status qn_run_start(qn_model *m);
 qn_status qn_run_step(qn_model *m, uint32_t budget_us, bool *done);
 /* Ends a run that is not done. */
 void qn_run_cancel(qn_model *m);
-/* Output i of the finished run; valid until the next qn_run_start or qn_input_bind. */
-const qn_value *qn_output_value(const qn_model *m, int i);
+/* Output i of the finished run; valid until the next qn_run_start or qn_input_bind.
+ * A state that grows is moved together to be looked at, which costs the next run a copy. */
+const qn_value *qn_output_value(qn_model *m, int i);
 
 typedef struct qn_stats {
   uint64_t parameters;      /* elements in initializers of the file */

@@ -170,6 +170,8 @@ static int bind(qnw_model *m, int i, int dtype, int rank, const int64_t *dims) {
 void *qnw_input_bind(qnw_model *m, int i, int dtype, int rank, const int64_t *dims) {
   return bind(m, i, dtype, rank, dims) == QN_OK ? qn_input_value(m->core, i)->tensor.data : NULL;
 }
+int qnw_state_bind(qnw_model *m, int i, int output) { return core(m, qn_state_bind(m->core, i, output)); }
+const qn_value *qnw_input_value(qnw_model *m, int i) { return qn_input_value(m->core, i); }
 int qnw_input_unbind(qnw_model *m, int i) { return core(m, qn_input_unbind(m->core, i)); }
 
 /* A tensor value over the caller's bytes. For strings `data` holds, element by element, a 32-bit length and the UTF-8 bytes,

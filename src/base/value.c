@@ -63,6 +63,7 @@ qn_status qn_value_reserve(qn_value *v, qn_dtype dtype, int rank, const int64_t 
   QN_TRY(qn_tensor_shape(&shaped, dtype, rank, dims, err));
   clear_items(v);
   v->kind = QN_KIND_TENSOR;
+  v->pitch = 0;
   QN_TRY(reserve_bytes(v, qn_tensor_bytes(&shaped), err));
   shaped.data = v->tensor.data;
   v->tensor = shaped;

@@ -40,9 +40,14 @@ void qn_plan_free_tree(qn_plan *p) {
   }
 }
 
+void qn_frame_forget(qn_frame *f) {
+  qn_plan_free_tree(f->plans);
+  f->plans = f->current = NULL;
+}
+
 void qn_frame_free(qn_frame *f) {
   if (!f) return;
-  qn_plan_free_tree(f->plans);
+  qn_frame_forget(f);
   for (int v = 0; f->dynamic && v < f->ir->n_values; v++) {
     if (f->dynamic[v]) {
       qn_value_clear(&f->dynamic[v]->value);

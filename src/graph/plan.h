@@ -6,7 +6,7 @@
 #ifndef QN_GRAPH_PLAN_H
 #define QN_GRAPH_PLAN_H
 
-#include "graph/ir.h"
+#include "graph/state.h"
 
 /* Memory of one or more values: a place in the frame's arena, or somewhere else. */
 typedef struct qn_storage {
@@ -24,9 +24,10 @@ typedef struct qn_plan_value {
   struct qn_plan_value *next;/* of the same plan */
 } qn_plan_value;
 
-typedef struct qn_binding {  /* a value id's place since this plan; plain and channels-last forms */
+typedef struct qn_binding {  /* a value id's place since this plan; plain and channels-last forms, and in the block of a state */
   int id;
-  qn_plan_value *plain, *last;
+  int axis;                  /* of `pitched` */
+  qn_plan_value *plain, *last, *pitched;
 } qn_binding;
 
 typedef struct qn_plan_step {
@@ -66,6 +67,7 @@ typedef struct qn_frame {
   uint8_t *arena;
   size_t arena_size;
   qn_plan_value *inputs;     /* [n_inputs + n_captures] bound by the caller */
+  qn_kept_state *states;          /* [n_inputs] of the main graph, else NULL */
   qn_plan_value **dynamic;   /* [n_values] outputs of dynamic nodes; they own their memory */
   qn_binding *now;           /* [n_values] while planning */
   int *recorded;             /* [n_values] while planning: index + 1 in the plan's bindings */
@@ -84,6 +86,8 @@ qn_status qn_frame_continue(qn_frame *f);
 /* Output i after the last segment; *foreign: its memory belongs to the caller of the frame. */
 const qn_value *qn_frame_output(qn_frame *f, int i, bool *foreign);
 void qn_plan_free_tree(qn_plan *p);
+/* Plans are made anew. */
+void qn_frame_forget(qn_frame *f);
 int qn_plan_count(const qn_frame *f);
 
 #endif

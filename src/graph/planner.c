@@ -1,5 +1,7 @@
 #include "graph/planner.h"
 
+#include "graph/match.h"
+
 #include <limits.h>
 #include <math.h>
 #include <string.h>
@@ -138,12 +140,12 @@ static qn_status run_view(qn_step *s) {
 }
 static const qn_op view_op = {.domain = "quern", .name = "View", .run = run_view};
 
-static qn_status add_simple_step(work *w, const qn_op *op, qn_plan_value *from, qn_plan_value *to) {
+static qn_status add_simple_step(work *w, const qn_op *op, qn_plan_value *from, qn_plan_value *to, void *state) {
   qn_value **ports = qn_pool_alloc(&w->plan->pool, 2 * sizeof *ports);
   if (!ports) return no_memory(w);
   ports[0] = &from->value;
   ports[1] = &to->value;
-  qn_step s = {.op = op, .name = "", .n_in = 1, .n_out = 1, .in = ports, .out = ports + 1, .err = w->frame->ir->context->err};
+  qn_step s = {.op = op, .name = "", .n_in = 1, .n_out = 1, .in = ports, .out = ports + 1, .state = state, .err = w->frame->ir->context->err};
   return add_step(w, &s, -1, 0);
 }
 
@@ -154,11 +156,19 @@ static qn_status make_view(work *w, qn_plan_value *v, qn_plan_value *of, int las
   v->value.kind = of->value.kind;
   v->value.tensor.data = of->value.tensor.data;
   stretch(v->storage, last_use);
-  if (v->storage && !v->storage->in_arena) return add_simple_step(w, &view_op, of, v);
+  if (v->storage && !v->storage->in_arena) return add_simple_step(w, &view_op, of, v, NULL);
   return QN_OK;
 }
 
-/* ---- the two forms of a value ---- */
+/* Gives `v`, whose shape is set, memory of its own from the current node on. */
+static qn_status place_value(work *w, qn_plan_value *v, int last_use) {
+  v->storage = qn_pool_alloc(&w->plan->pool, sizeof *v->storage);
+  if (!v->storage) return no_memory(w);
+  v->storage->last_use = last_use > w->node ? last_use : w->node;
+  return arena_place(w, v->storage, qn_tensor_bytes(&v->value.tensor));
+}
+
+/* ---- the forms of a value ---- */
 
 static qn_status convert(work *w, int id, qn_plan_value *from, bool to_last, int rank, const int64_t *logical, qn_plan_value **out) {
   qn_plan_value *v = new_value(w);
@@ -182,11 +192,8 @@ static qn_status convert(work *w, int id, qn_plan_value *from, bool to_last, int
     qn_step s = {.op = op, .name = "", .n_in = 1, .n_out = 1, .in = &in, .out = &result, .err = w->frame->ir->context->err};
     return op->run(&s);
   }
-  v->storage = qn_pool_alloc(&w->plan->pool, sizeof *v->storage);
-  if (!v->storage) return no_memory(w);
-  v->storage->last_use = last_use > w->node ? last_use : w->node;
-  QN_TRY(arena_place(w, v->storage, bytes));
-  return add_simple_step(w, op, from, v);
+  QN_TRY(place_value(w, v, last_use));
+  return add_simple_step(w, op, from, v, NULL);
 }
 
 static qn_status get_plain(work *w, int id, qn_plan_value **out) {
@@ -196,6 +203,17 @@ static qn_status get_plain(work *w, int id, qn_plan_value **out) {
     int64_t dims[QN_MAX_RANK];
     qn_dims_to_plain(b->last->value.tensor.rank, b->last->value.tensor.dims, dims);
     QN_TRY(convert(w, id, b->last, false, b->last->value.tensor.rank, dims, &b->plain));
+    QN_TRY(record(w, id));
+  }
+  if (!b->plain && b->pitched) {
+    qn_plan_value *v = new_value(w);
+    qn_append *of = qn_pool_alloc(&w->plan->pool, sizeof *of);
+    if (!v || !of) return no_memory(w);
+    *of = (qn_append){.axis = b->axis};
+    v->value.tensor = b->pitched->value.tensor;
+    QN_TRY(place_value(w, v, f->ir->values[id].last_use));
+    QN_TRY(add_simple_step(w, &qn_op_compact, b->pitched, v, of));
+    b->plain = v;
     QN_TRY(record(w, id));
   }
   if (!b->plain && f->ir->values[id].constant) {
@@ -241,6 +259,7 @@ typedef struct ports {
 
 static qn_status logical_shape(work *w, int id, qn_plan_value **out) {
   qn_binding *b = &w->frame->now[id];
+  if ((*out = b->pitched)) return QN_OK;
   if (b->plain || !b->last) return get_plain(w, id, out);
   qn_plan_value *v = new_value(w);
   if (!v) return no_memory(w);
@@ -253,6 +272,7 @@ static qn_status logical_shape(work *w, int id, qn_plan_value **out) {
 
 static int rank_of(work *w, int id) {
   const qn_binding *b = &w->frame->now[id];
+  if (b->pitched) return b->pitched->value.tensor.rank;
   if (b->last) return b->last->value.tensor.rank;
   if (b->plain) return b->plain->value.kind == QN_KIND_TENSOR ? b->plain->value.tensor.rank : 0;
   const qn_constant *k = w->frame->ir->values[id].constant;
@@ -260,6 +280,13 @@ static int rank_of(work *w, int id) {
 }
 
 static bool only_last(work *w, int id) { return w->frame->now[id].last && !w->frame->now[id].plain; }
+
+/* Node `n` reads its input i where the state lies. */
+static bool takes_pitched(const work *w, const qn_ir_node *n, int i) {
+  const qn_binding *b = &w->frame->now[n->in[i]];
+  return (n->op->flags & QN_PITCHED) && (i == 1 || i == 2) && b->pitched && b->pitched->value.tensor.rank == 4 &&
+         b->axis == (qn_node_int(n, i == 1 ? "k" : "v", 0) ? 1 : 2);
+}
 
 /* Chooses the inputs' forms. */
 static qn_status choose_forms(work *w, const qn_ir_node *node, qn_step *s, bool allow_last, ports *io) {
@@ -288,6 +315,8 @@ static qn_status choose_forms(work *w, const qn_ir_node *node, qn_step *s, bool 
     if (want) {
       QN_TRY(get_last(w, id, rank, &io->in[i]));
       if (!io->in[i]) return choose_forms(w, node, s, false, io);
+    } else if (takes_pitched(w, node, i)) {
+      io->in[i] = w->frame->now[id].pitched;
     } else if (mode == QN_LAYOUT_SHAPE_ONLY) {
       QN_TRY(logical_shape(w, id, &io->in[i]));
     } else {
@@ -324,6 +353,47 @@ static qn_status try_free_transpose(work *w, const qn_ir_node *node, bool *done)
   *out = (qn_binding){.id = node->out[0], .plain = v->channels_last ? NULL : v, .last = v->channels_last ? v : NULL};
   *done = true;
   return record(w, node->out[0]);
+}
+
+/* Concat(past, new) of a state writes the new rows behind the past ones; what renames the result stays the same. */
+static qn_status try_append(work *w, const qn_ir_node *node, bool *done) {
+  qn_frame *f = w->frame;
+  qn_ir *g = f->ir;
+  qn_kept_state *state = NULL;
+  *done = false;
+  if (!f->states || node->n_in < 1 || node->in[0] < 0 || node->out[0] < 0) return QN_OK;
+  if (qn_node_is(node, "Identity") && f->now[node->in[0]].pitched) {
+    f->now[node->out[0]] = f->now[node->in[0]];
+    *done = true;
+    return record(w, node->out[0]);
+  }
+  for (int i = 0; i < g->n_inputs; i++)
+    if (f->states[i].joined == node->out[0]) state = &f->states[i];
+  if (!state) return QN_OK;
+  qn_plan_value *in[2], *out = new_value(w);
+  qn_append *a = qn_pool_alloc(&w->plan->pool, sizeof *a);
+  qn_value **io = qn_pool_alloc(&w->plan->pool, 3 * sizeof *io);
+  if (!out || !a || !io) return no_memory(w);
+  for (int i = 0; i < 2; i++) {
+    QN_TRY(get_plain(w, node->in[i], &in[i]));
+    io[i] = &in[i]->value;
+    if (in[i]->value.kind != QN_KIND_TENSOR || in[i]->value.tensor.dtype == QN_STRING || qn_dtype_size(in[i]->value.tensor.dtype) == 0) return QN_OK;
+  }
+  io[2] = &out->value;
+  qn_step s = {.op = node->op, .name = node->name, .opset = node->opset, .n_attrs = node->n_attrs, .attrs = node->attrs, .n_in = 2, .n_out = 1,
+               .in = io, .out = io + 2, .err = g->context->err};
+  QN_TRY(node->op->plan(&s));
+  *a = (qn_append){.state = state};
+  QN_TRY(qn_axis_plain(&s, qn_node_int(node, "axis", 1), out->value.tensor.rank, &a->axis));
+  s.op = &qn_op_append;
+  s.state = a;
+  out->storage = &f->dynamic_storage;
+  bool one = true; /* part: it is dense */
+  for (int d = 0; d < a->axis; d++) one = one && out->value.tensor.dims[d] == 1;
+  f->now[node->out[0]] = (qn_binding){.id = node->out[0], .axis = a->axis, .plain = one ? out : NULL, .pitched = one ? NULL : out};
+  *done = true;
+  QN_TRY(record(w, node->out[0]));
+  return add_step(w, &s, w->node, 0);
 }
 
 /* All inputs known, small results: compute now. */
@@ -467,7 +537,8 @@ static qn_status plan_node(work *w, bool *ends, int *need_id) {
   bool done;
   *ends = false;
   *need_id = -1;
-  QN_TRY(try_free_transpose(w, node, &done));
+  QN_TRY(try_append(w, node, &done));
+  if (!done) QN_TRY(try_free_transpose(w, node, &done));
   if (done) return QN_OK;
   ports io;
   size_t n = (size_t)(node->n_in + node->n_out + 1);
@@ -584,7 +655,7 @@ static qn_status make_segment(work *w, qn_plan *parent) {
   p->complete = true;
   for (int i = 0; i < g->n_outputs; i++) {
     qn_plan_value *v;
-    QN_TRY(get_plain(w, g->outputs[i], &v));
+    if (!f->now[g->outputs[i]].pitched || !qn_state_holds(g, f->states, i)) QN_TRY(get_plain(w, g->outputs[i], &v));
   }
   return QN_OK;
 }

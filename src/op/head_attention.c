@@ -76,6 +76,15 @@ static qn_status plan(qn_step *s) {
   return qn_room_done(s, &r);
 }
 
+/* Keys or values in the block of a state. */
+static void spread(const qn_step *s, int i, const char *rows_first, qn_heads *t) {
+  const int64_t pitch = (int64_t)(s->in[i]->pitch / qn_dtype_size(t->dtype));
+  if (!pitch) return;
+  const bool rows = qn_attr_int(s, rows_first, 0) != 0;
+  if (t->batch) t->batch = rows ? pitch : pitch * qn_in(s, i)->dims[1];
+  if (t->head && !rows) t->head = pitch;
+}
+
 static qn_status run(qn_step *s) {
   qn_attention a = *(const qn_attention *)s->state;
   qn_room r = {.base = s->scratch};
@@ -86,10 +95,12 @@ static qn_status run(qn_step *s) {
   a.k.data = qn_in(s, K)->data;
   a.v.data = qn_in(s, V)->data;
   a.y.data = qn_out(s, 0)->data;
+  spread(s, K, "k", &a.k);
+  spread(s, V, "v", &a.v);
   if (qn_in(s, MASK)) a.bias[0].data = qn_in(s, MASK)->data;
   qn_attention_run(&a, work);
   return QN_OK;
 }
 
 const qn_op qn_op_head_attention = {.domain = "quern", .name = "HeadAttention", .since = 1, .min_in = 3, .max_in = 4, .min_out = 1, .max_out = 1,
-                                    .plan = plan, .run = run};
+                                    .flags = QN_PITCHED, .plan = plan, .run = run};

@@ -23,7 +23,9 @@ enum { /* qn_op.flags */
   QN_NONDETERMINISTIC = 16,   /* never folded or merged: random numbers */
   QN_CLAMPS = 32,             /* applies s->clamp_min/max to output 0, so Relu and Clip can be folded into it */
   QN_CONTROL = 64,            /* runs subgraphs: If, Loop, Scan, SequenceMap */
-  QN_RESIDUAL = 128           /* input 3 is added to output 0 before it is stored, in its layout and where it fits in its place */
+  QN_RESIDUAL = 128,          /* input 3 is added to output 0 before it is stored, in its layout and where it fits in its place */
+  QN_PITCHED = 256            /* heads' keys and values, inputs 1 and 2 (attributes k, v: 1 when their rows come first), may lie in a state's block:
+                               * run() looks at qn_value.pitch */
 };
 
 typedef struct qn_op {

@@ -276,6 +276,16 @@ export class Heap {
     this.#check(model, this.#call('input_unbind', model, i));
   }
 
+  /** From now on an output is the input of the next run; -1: none is. @param {number} model @param {number} i @param {number} output */
+  bindState(model, i, output) {
+    this.#check(model, this.#call('state_bind', model, i, output));
+  }
+
+  /** A copy of what an input holds. @param {number} model @param {number} i */
+  input(model, i) {
+    return this.#value(this.#call('input_value', model, i));
+  }
+
   /** @param {number} model @param {number} i @param {TensorLike} tensor */
   bind(model, i, { type, dims, data }) {
     if (type === 'string') {

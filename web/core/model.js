@@ -150,6 +150,26 @@ export class LocalModel {
   }
 
   /**
+   * Outputs that are inputs of the next run stay in the heap, as caches and recurrent state do: { output: input }. They are then neither
+   * given to run() nor returned by it; where one is given, the run begins with that.
+   * @param {Record<string, string>} pairs none: nothing is bound any more
+   * @param {import('./session.js').BindOptions} [options]
+   */
+  bind(pairs, options) {
+    this.#session().bind(pairs, options);
+  }
+
+  /** The next run begins with the initial state. */
+  reset() {
+    this.#session().reset();
+  }
+
+  /** A copy of the state, by input; none before the first run. @returns {Record<string, import('./tensor.js').TensorLike>} */
+  state() {
+    return this.#session().state();
+  }
+
+  /**
    * What the package is for: picture or sound in, answers out.
    * @param {import('./image.js').ImageInput | import('./audio.js').AudioInput} input
    * @param {PredictOptions} [options]

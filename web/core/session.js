@@ -3,7 +3,7 @@ import { QuernError, throwIfAborted } from './errors.js';
 import { yieldToEvents } from './platform.js';
 import { Profile } from './profile.js';
 import { baseOf, describeSource, openPieces, openSource, readAll, readVerified, siblingOf } from './source.js';
-import { toMap, toTensor } from './tensor.js';
+import { ARRAYS, PER_ELEMENT, countOf, describe, toMap, toTensor } from './tensor.js';
 
 /**
  * @typedef {import('./heap.js').Heap} Heap
@@ -12,6 +12,7 @@ import { toMap, toTensor } from './tensor.js';
  * @typedef {import('./tensor.js').TensorLike} TensorLike
  * @typedef {import('./tensor.js').ValueLike} ValueLike
  * @typedef {import('./tensor.js').InputValue} InputValue
+ * @typedef {import('./tensor.js').InputTensor} InputTensor
  * stage: 'download' and 'external' count bytes (total 0: unknown); 'prepare' builds the graph and packs the weights.
  * @typedef {{ stage: 'download' | 'external' | 'prepare', loaded: number, total: number }} Progress
  * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, externalData?: Map<string, SourceSpec>,
@@ -21,6 +22,8 @@ import { toMap, toTensor } from './tensor.js';
  * @typedef {{ signal?: AbortSignal, outputs?: readonly string[] }} RunOptions
  * @typedef {{ items: TensorLike[], nested: boolean }} Items of a sequence or an optional; nested: the optional holds a sequence
  * @typedef {{ maps: { keys: TensorLike, values: TensorLike }[] }} Maps
+ * initial, by input: the shape of the zeros that a state begins with, or its contents.
+ * @typedef {{ initial?: Record<string, readonly number[] | InputTensor> }} BindOptions
  * @typedef {{ values: (TensorLike | Items | Maps | null)[], outputs: number[] }} Prepared
  */
 
@@ -30,12 +33,24 @@ const EXTERNAL_PIECE = 1 << 24;
 /** @param {Port[]} ports */
 const namesOf = (ports) => (ports.length ? ports.map((p) => `'${p.name}'`).join(', ') : 'none');
 
+/** @param {Port[]} ports @param {string} name @param {string} side */
+function find(ports, name, side) {
+  const i = ports.findIndex((p) => p.name === name);
+  if (i < 0) throw new QuernError('bad-argument', `there is no ${side} '${name}'; the model has ${namesOf(ports)}`);
+  return i;
+}
+
+/** @param {string} type @param {readonly number[]} dims @returns {TensorLike} */
+const zeros = (type, dims) => /** @type {any} */ ({ type, dims, data: type === 'string' ? Array(countOf(dims)).fill('') : new ARRAYS[type](Math.ceil(countOf(dims) * (PER_ELEMENT[type] ?? 1))) });
+
 export class Session {
   #heap;
   #model;
   #disposed = false;
   /** Runs begun or waiting. */
   #pending = 0;
+  /** Bound inputs by index: the output that is kept for it, and what it begins with. @type {Map<number, { output: number, initial?: TensorLike, begun: boolean }>} */
+  #states = new Map();
   /** @type {Promise<unknown>} */
   #last = Promise.resolve();
   runs = 0;
@@ -143,12 +158,12 @@ export class Session {
       throw new QuernError('bad-argument', `inputs are given by name: { name: tensor }; the model has ${namesOf(this.inputs)}`);
     for (const name of Object.keys(feeds))
       if (!this.inputs.some((p) => p.name === name)) throw new QuernError('bad-argument', `there is no input '${name}'; the model has ${namesOf(this.inputs)}`);
-    const values = this.inputs.map(({ name, kind, type, optional, key }) => {
+    const values = this.inputs.map(({ name, kind, type, optional, key }, i) => {
       const value = /** @type {any} */ (Object.hasOwn(feeds, name) ? feeds[name] : undefined);
       const what = `input '${name}'`;
       if (kind === 'tensor') {
         if (value !== undefined && value !== null) return toTensor(value, what, type);
-        if (optional) return null;
+        if (optional || this.#states.has(i)) return null;
         throw new QuernError('bad-argument', `${what} is missing; the model has ${namesOf(this.inputs)}`);
       }
       if (kind === 'map' || (key && Array.isArray(value)))
@@ -159,21 +174,87 @@ export class Session {
       const list = Array.isArray(value) ? value : value === undefined || value === null ? [] : [value];
       return { items: list.map((item, i) => toTensor(item, list === value ? `${what}, item ${i}` : what, type)), nested: kind === 'optional' && list === value };
     });
-    const outputs = (wanted ?? this.outputs.map((p) => p.name)).map((name) => {
-      const i = this.outputs.findIndex((p) => p.name === name);
-      if (i < 0) throw new QuernError('bad-argument', `there is no output '${name}'; the model has ${namesOf(this.outputs)}`);
-      return i;
-    });
+    const kept = new Set([...this.#states.values()].map((s) => s.output));
+    const outputs = wanted ? wanted.map((name) => find(this.outputs, name, 'output')) : this.outputs.map((_, i) => i).filter((i) => !kept.has(i));
     return { values, outputs };
+  }
+
+  /**
+   * Keeps outputs in the heap as inputs of the next run, which are then neither given nor returned (unless they are asked for by name):
+   * { output: input }. Replaces what was bound before.
+   * @param {Record<string, string>} pairs
+   * @param {BindOptions} [options]
+   */
+  bind(pairs, { initial = {} } = {}) {
+    this.#idle('bind()');
+    if (!pairs || typeof pairs !== 'object') throw new QuernError('bad-argument', 'bind() takes pairs of an output and the input that it becomes: { output: input }');
+    const states = new Map(Object.entries(pairs).map(([from, to]) => [find(this.inputs, to, 'input'), { output: find(this.outputs, from, 'output'), begun: false }]));
+    if (states.size < Object.keys(pairs).length) throw new QuernError('bad-argument', 'two outputs are bound to one input');
+    for (const [name, value] of Object.entries(initial)) {
+      const i = find(this.inputs, name, 'input'), state = /** @type {any} */ (states.get(i));
+      if (!state) throw new QuernError('bad-argument', `there is an initial value for input '${name}', to which no output is bound`);
+      const { type } = this.inputs[i];
+      state.initial = copyOf(toTensor(Array.isArray(value) ? zeros(type, value) : value, `the initial value of '${name}'`, type));
+    }
+    const free = () => {
+      for (const i of this.#states.keys()) this.#heap.bindState(this.#model, i, -1);
+      this.#states = new Map();
+    };
+    free();
+    try {
+      for (const [i, state] of states) {
+        this.#heap.bindState(this.#model, i, state.output);
+        this.#states.set(i, state);
+      }
+    } catch (error) {
+      free();
+      throw error;
+    }
+  }
+
+  /** The next run begins with the initial state again. */
+  reset() {
+    this.#idle('reset()');
+    for (const state of this.#states.values()) state.begun = false;
+  }
+
+  /** Copies of the states that there are, by the names of their inputs; to be given to a run that goes on from there. */
+  state() {
+    this.#idle('state()');
+    return Object.fromEntries([...this.#states].filter(([, s]) => s.begun).map(([i]) => [this.inputs[i].name, /** @type {TensorLike} */ (this.#heap.input(this.#model, i))]));
+  }
+
+  /** @param {string} what */
+  #idle(what) {
+    this.#usable();
+    if (this.#pending) throw new QuernError('bad-state', `${what} was called while a run of this model is under way; await it first`);
+  }
+
+  /**
+   * What a state begins with where nothing is said: zeros, in which a dimension of the same name as one of the inputs given has its size
+   * and others, such as the length of a cache, are 0.
+   * @param {number} i
+   * @param {Prepared['values']} values
+   */
+  #initial(i, values) {
+    const { name, type, dims } = this.inputs[i];
+    const sizes = Object.fromEntries(this.inputs.flatMap((port, k) => (port.dims ?? []).map((d, axis) => [d, /** @type {any} */ (values[k])?.dims?.[axis]])).filter(([, size]) => size >= 0));
+    if (!dims || dims.includes(null))
+      throw new QuernError('bad-argument', `input '${name}' is a state of ${describe(type, dims)}: give its shape or contents, bind({ … }, { initial: { '${name}': [ … ] } })`);
+    return zeros(type, dims.map((d) => (typeof d === 'number' ? d : sizes[String(d)] ?? 0)));
   }
 
   /** @param {Prepared} prepared */
   #start({ values }) {
     values.forEach((value, i) => {
+      const state = this.#states.get(i);
+      if (state?.begun && !value) return;
+      if (state) value ??= state.initial ?? this.#initial(i, values);
       if (value && 'items' in value) this.#heap.bindItems(this.#model, i, this.inputs[i].type, value.items, value.nested);
       else if (value && 'maps' in value) this.#heap.bindMaps(this.#model, i, this.inputs[i].type, value.maps);
       else if (value) this.#heap.bind(this.#model, i, value);
       else this.#heap.unbind(this.#model, i);
+      if (state) state.begun = true;
     });
     this.#heap.start(this.#model);
   }

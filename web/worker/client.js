@@ -178,6 +178,21 @@ export class WorkerModel {
     return this.#ask({ op: 'run', id: 0, feeds: copies, outputs }, buffersOf(copies), signal);
   }
 
+  /** @param {Record<string, string>} pairs @param {import('../core/session.js').BindOptions} [options] @returns {Promise<void>} */
+  bind(pairs, options) {
+    return this.#ask({ op: 'bind', id: 0, pairs, options }, [], undefined);
+  }
+
+  /** @returns {Promise<void>} */
+  reset() {
+    return this.#ask({ op: 'reset', id: 0 }, [], undefined);
+  }
+
+  /** @returns {Promise<Record<string, import('../core/tensor.js').TensorLike>>} */
+  state() {
+    return this.#ask({ op: 'state', id: 0 }, [], undefined);
+  }
+
   /** @returns {never} */
   runSync() {
     throw new QuernError('bad-state', 'runSync() needs the model on this thread: load it with { worker: false }');

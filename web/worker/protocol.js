@@ -10,6 +10,8 @@
  *
  * @typedef {{ op: 'load', id: number, source: SourceSpec, module: WebAssembly.Module, threads: import('../core/threads.js').Threads | undefined, externalData: Map<string, SourceSpec> }
  *   | { op: 'run', id: number, feeds: Record<string, any>, outputs: readonly string[] | undefined }
+ *   | { op: 'bind', id: number, pairs: Record<string, string>, options: import('../core/session.js').BindOptions | undefined }
+ *   | { op: 'reset' | 'state', id: number }
  *   | { op: 'predict', id: number, input: ImageSpec | import('../core/audio.js').AudioSpec, meta: boolean }
  *   | { op: 'profile', id: number }
  *   | { op: 'inspect', id: number, source: SourceSpec, module: WebAssembly.Module, threads: unknown, externalData: Map<string, SourceSpec>, shapes: Record<string, readonly number[]> | undefined }

@@ -41,6 +41,11 @@ async function answer(message, signal) {
       return help(message);
     case 'run':
       return loaded().run(message.feeds, { signal, outputs: message.outputs });
+    case 'bind':
+      return loaded().bind(message.pairs, message.options);
+    case 'reset':
+    case 'state':
+      return loaded()[message.op]();
     case 'profile':
       profile = true;
       return null;
