@@ -41,6 +41,10 @@ export { QuernError, Tensor, init, version };
  * @property {Port[]} outputs
  * @property {(feeds: Record<string, InputValue>, options?: RunOptions) => Promise<Record<string, any>>} run tensors in, tensors out
  * @property {(feeds: Record<string, InputValue>, options?: { outputs?: readonly string[] }) => Record<string, any>} runSync on this thread, to the end
+ * @property {(pairs: Record<string, string>, options?: import('./core/session.js').BindOptions) => void | Promise<void>} bind { output: input }:
+ *   these outputs stay in the heap as inputs of the next run, as caches and recurrent state do; await it where there is a worker
+ * @property {() => void | Promise<void>} reset the next run begins with the initial state
+ * @property {() => Record<string, any> | Promise<Record<string, any>>} state copies of the bound inputs, by name
  * @property {(input: ImageInput | AudioInput, options?: PredictOptions) => Promise<any>} predict what the package is for
  * @property {(options?: { profile?: boolean }) => Report} report profile: times runs node by node from the first call on
  * @property {() => void} dispose

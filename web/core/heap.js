@@ -116,7 +116,7 @@ export class Heap {
 
   /** How often helpers took a part of the work. */
   get helped() {
-    return this.#exports?.qnw_threads_helped?.() ?? 0;
+    return this.#exports?.threads_helped?.() ?? 0;
   }
 
   /** @param {string} why there are fewer */

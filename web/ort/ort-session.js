@@ -12,7 +12,7 @@ import { Tensor } from './ort-tensor.js';
  * What a backend gives, Quern's own or a registered one.
  * @typedef {{ inputNames: readonly string[], outputNames: readonly string[], inputMetadata: readonly ValueMetadata[], outputMetadata: readonly ValueMetadata[],
  *   required: readonly string[], run: (feeds: Record<string, any>, fetches: Record<string, any>, options: any) => Promise<Record<string, any>>,
- *   dispose: () => Promise<void>, startProfiling: () => void, endProfiling: () => void }} Handler
+ *   model?: LocalModel, bound?: Record<string, string>, dispose: () => Promise<void>, startProfiling: () => void, endProfiling: () => void }} Handler
  */
 
 const isObject = (/** @type {unknown} */ v) => typeof v === 'object' && v !== null;
@@ -97,7 +97,7 @@ export class InferenceSession {
   async run(feeds, arg1, arg2) {
     if (!isObject(feeds) || feeds instanceof Tensor || Array.isArray(feeds))
       throw new TypeError("'feeds' must be an object that use input names as keys and OnnxValue as corresponding values.");
-    const { outputNames, required } = this.#handler;
+    const { outputNames, required, bound = {} } = this.#handler;
     const given = /** @type {Record<string, any>} */ (feeds);
     /** @type {Record<string, any> | undefined} */
     let fetches;
@@ -117,9 +117,30 @@ export class InferenceSession {
       if (named.length) fetches = Object.fromEntries(named.map((name) => [name, arg1[name]]));
       else options = arg1;
     }
-    for (const name of required) if (given[name] === undefined) throw new Error(`input '${name}' is missing in 'feeds'.`);
-    const results = await this.#handler.run(given, fetches ?? Object.fromEntries(outputNames.map((name) => [name, null])), optionsOf(options));
+    for (const name of required) if (given[name] === undefined && !Object.values(bound).includes(name)) throw new Error(`input '${name}' is missing in 'feeds'.`);
+    const results = await this.#handler.run(given, fetches ?? Object.fromEntries(outputNames.filter((name) => !Object.hasOwn(bound, name)).map((name) => [name, null])), optionsOf(options));
     return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, wrap(value)]));
+  }
+
+  /**
+   * Quern's own, in place of an IoBinding: outputs that stay in the heap as inputs of the next run, { output: input }. See Model.bind.
+   * @param {Record<string, string>} pairs
+   * @param {import('../core/session.js').BindOptions} [options]
+   */
+  bind(pairs, options) {
+    if (!this.#handler.model) throw new Error('A session of a registered backend cannot bind outputs to inputs.');
+    this.#handler.model.bind(pairs, options);
+    this.#handler.bound = { ...pairs };
+  }
+
+  /** The next run begins with the initial state. */
+  reset() {
+    this.#handler.model?.reset();
+  }
+
+  /** Copies of the bound inputs, by name. @returns {Record<string, Tensor>} */
+  state() {
+    return Object.fromEntries(Object.entries(this.#handler.model?.state() ?? {}).map(([name, value]) => [name, wrap(value)]));
   }
 
   async release() {
@@ -153,7 +174,7 @@ async function openModel(source, options) {
   const inputNames = inputs.map(({ name }) => name);
   let since = 0;
   return {
-    inputNames, inputMetadata, outputMetadata,
+    model, inputNames, inputMetadata, outputMetadata,
     outputNames: model.outputs.map(({ name }) => name),
     required: inputs.filter(({ kind }) => kind !== 'optional').map(({ name }) => name),
     async run(feeds, fetches, { terminate }) {

@@ -255,6 +255,12 @@ export interface InferenceSession {
   release(): Promise<void>;
   startProfiling(): void;
   endProfiling(): void;
+  /** Quern's own: outputs that stay in the heap as inputs of the next run, { output: input }; sessions of registered backends have none. */
+  bind?(pairs: Readonly<Record<string, string>>, options?: { initial?: Record<string, readonly number[] | Tensor> }): void;
+  /** The next run begins with the initial state. */
+  reset?(): void;
+  /** Copies of the bound inputs. */
+  state?(): Record<string, Tensor>;
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
   readonly inputMetadata: readonly InferenceSession.ValueMetadata[];
