@@ -90,6 +90,16 @@ build/tsan/run_cases: build/tsan/tests/conformance/run_cases.o build/tsan/libque
 wasm-tests: toolchain deps
 	@$(MAKE_WASM) VARIANT=simd tests && $(MAKE_WASM) VARIANT=relaxed tests
 
+# The core and a model in one shared library for programs in C: what quern.h and embed/embed.h declare can be seen, nothing else.
+EMBED_OBJ := $(NATIVE_SRC:%.c=build/pic/%.o)
+build/pic/%.o: %.c
+	@mkdir -p $(@D)
+	@$(CC) $(NATIVE_FLAGS) -O2 -fno-trapping-math -fPIC -ffunction-sections -fdata-sections -c $< -o $@
+-include $(EMBED_OBJ:.o=.d)
+embed: wasm js $(EMBED_OBJ) ## MODEL=package or file.onnx (ROLE=, TO=dist/embed): a shared library that carries the model, and an example in C
+	@[ -n "$(MODEL)" ] || { echo "make embed MODEL=package"; exit 1; }
+	@CC="$(CC)" tools/embed.sh "$(MODEL)" "$(if $(filter file,$(origin TO)),dist/embed,$(TO))" "$(ROLE)" $(EMBED_OBJ)
+
 # -- checks -------------------------------------------------------------------------------------------------------------
 test: dist           ## all tests, native, wasm, Node and browser
 	@bash tests/run.sh
@@ -144,4 +154,4 @@ clean:               ## everything that was built, but not the toolchain and dep
 	@rm -rf build dist
 
 FORCE:
-.PHONY: help dist toolchain deps wasm js models native asan wasm-tests test conformance conformance-native conformance-threads operators check size bench clients fuzz fuzz-model clean FORCE
+.PHONY: help dist toolchain deps wasm js models native asan embed wasm-tests test conformance conformance-native conformance-threads operators check size bench clients fuzz fuzz-model clean FORCE

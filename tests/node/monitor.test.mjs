@@ -1,0 +1,164 @@
+// The monitor: sketches that add up, reports in OTLP, what leaves and what does not.
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { describe, test } from 'node:test';
+import { baselineOf } from '../../web/pack/baseline.js';
+import { Monitor, Numbers, Times, ks, psi } from '../../web/monitor/index.js';
+import { generator } from '../../web/report/random-inputs.js';
+
+const normal = (seed, n, shift = 0) => {
+  const next = generator(seed);
+  return Float32Array.from({ length: n }, () => Array.from({ length: 12 }, next).reduce((a, b) => a + b) - 6 + shift);
+};
+const tensor = (data) => ({ type: 'float32', dims: [data.length], data });
+const BASELINE = baselineOf([{ inputs: { x: tensor(normal(1, 4000)) }, outputs: { y: tensor(normal(2, 4000)) } }]);
+/** A model as the monitor sees one. */
+const fake = (run, version = '1.2.0') => ({ run, predict: async () => [{ label: 'a', score: 0.7 }, { label: 'b', score: 0.2 }], report: () => ({ modelVersion: version }), inputs: [{ name: 'x' }] });
+const metricsOf = (report) => Object.fromEntries(report.resourceMetrics[0].scopeMetrics[0].metrics.map((m) => [m.name, m]));
+const plain = (list) => Object.fromEntries(list.map(({ key, value }) => [key, value.stringValue ?? value.doubleValue ?? value.boolValue]));
+
+describe('sketches', () => {
+  test('quantiles of times within a bin, and parts add up', () => {
+    const next = generator(5), values = Array.from({ length: 5000 }, () => Math.exp(4 * next())), whole = new Times(), a = new Times(), b = new Times();
+    values.forEach((v, i) => { whole.add(v); (i % 3 ? a : b).add(v); });
+    a.merge(b);
+    const sorted = [...values].sort((p, q) => p - q);
+    for (const q of [0.01, 0.5, 0.9, 0.99, 1]) {
+      const exact = sorted[Math.ceil(q * values.length) - 1];
+      assert.ok(Math.abs(whole.quantile(q) / exact - 1) < 0.091, `${q}: ${whole.quantile(q)}, exactly ${exact}`);
+      assert.equal(a.quantile(q), whole.quantile(q));
+    }
+    assert.deepEqual([a.count, a.min, a.max, [...a.bins].sort()], [whole.count, whole.min, whole.max, [...whole.bins].sort()]);
+    for (let e = -300; e < 300; e++) whole.add(10 ** e);
+    assert.ok(whole.bins.size <= 160);
+    for (const odd of [NaN, -1, Infinity]) { const n = whole.count; whole.add(odd); assert.equal(whole.count, n); }
+    assert.ok(Number.isNaN(new Times().quantile(0.5)));
+  });
+
+  test('numbers on the bins of a baseline, and parts add up', () => {
+    const { edges, counts, mean, m2, count } = BASELINE.inputs.x, whole = new Numbers(edges), a = new Numbers(edges), b = new Numbers(edges);
+    normal(1, 4000).forEach((v, i) => { whole.add(v); (i % 7 ? a : b).add(v); });
+    assert.deepEqual(whole.counts, counts);
+    a.merge(b);
+    for (const n of [whole, a]) {
+      assert.deepEqual([n.counts, n.count], [counts, count]);
+      assert.ok(Math.abs(n.mean - mean) < 1e-9 && Math.abs(n.m2 / m2 - 1) < 1e-9);
+    }
+    whole.add(NaN);
+    assert.deepEqual([whole.nan, whole.count], [1, count]);
+  });
+
+  test('drift: none for the same, much for a shift', () => {
+    const { edges, counts } = BASELINE.inputs.x;
+    const of = (data) => { const n = new Numbers(edges); data.forEach((v) => n.add(v)); return n.counts; };
+    const same = of(normal(3, 4000)), shifted = of(normal(3, 4000, 1));
+    assert.ok(psi(counts, same) < 0.02 && ks(counts, same) < 0.05);
+    assert.ok(psi(counts, shifted) > 0.25 && Math.abs(ks(counts, shifted) - 0.383) < 0.03); // 2Φ(1/2) − 1
+    assert.equal(psi(counts, counts), 0);
+  });
+});
+
+describe('monitor', () => {
+  test('watches calls and changes none of them', async () => {
+    const failure = Object.assign(new Error('no'), { code: 'bad-shape' }), monitor = new Monitor({ baseline: BASELINE, interval: 1000 });
+    const out = { y: tensor(normal(4, 1000)) };
+    const model = monitor.watch(fake(async (feeds) => { if (feeds.fail) throw failure; return out; }));
+    assert.equal(await model.run({ x: tensor(normal(5, 1000, 2)) }), out);
+    await assert.rejects(model.run({ fail: 1 }), (e) => e === failure);
+    assert.equal((await model.predict()).length, 2);
+    assert.deepEqual(model.inputs, [{ name: 'x' }]);
+    const { stages, errors, drift } = monitor.summary();
+    assert.deepEqual([stages.run.count, stages.predict.count, errors], [1, 1, { 'bad-shape': 1 }]);
+    assert.ok(drift['inputs/x'].psi > 0.25 && drift['outputs/y'].psi < 0.1, JSON.stringify(drift));
+    await monitor.end();
+  });
+
+  test('the report is OTLP with deltas', async () => {
+    const reports = [], monitor = new Monitor({ baseline: BASELINE, interval: 1000, onReport: (r) => reports.push(r), attributes: { 'service.name': 'shop' } });
+    const model = monitor.watch(fake(async () => ({ y: tensor(normal(4, 100)) })));
+    await model.run({ x: tensor(normal(5, 300)) });
+    await model.run({ x: tensor(normal(6, 300)) });
+    monitor.error({ code: 'network' }, 'load');
+    await model.predict();
+    await monitor.flush();
+    await monitor.flush(); // nothing came since
+    await model.run({ x: tensor(normal(7, 300)) });
+    await monitor.end();
+    assert.equal(reports.length, 2);
+    assert.deepEqual(plain(reports[0].resourceMetrics[0].resource.attributes), { 'service.name': 'shop' });
+    const m = metricsOf(reports[0]), run = m['quern.duration'].exponentialHistogram;
+    assert.equal(run.aggregationTemporality, 1);
+    const point = run.dataPoints.find((p) => plain(p.attributes).stage === 'run');
+    assert.deepEqual([point.count, point.scale, plain(point.attributes)], ['2', 3, { stage: 'run', version: '1.2.0' }]);
+    assert.equal(Number(point.zeroCount) + point.positive.bucketCounts.reduce((n, c) => n + Number(c), 0), 2);
+    assert.deepEqual([m['quern.errors'].sum.isMonotonic, m['quern.errors'].sum.dataPoints[0].asInt, plain(m['quern.errors'].sum.dataPoints[0].attributes).code], [true, '1', 'network']);
+    const x = m['quern.inputs'].histogram.dataPoints[0];
+    assert.deepEqual([x.count, x.explicitBounds, x.bucketCounts.length], ['600', BASELINE.inputs.x.edges, BASELINE.inputs.x.edges.length + 1]);
+    assert.equal(m['quern.score'].histogram.dataPoints[0].count, '2');
+    assert.ok(m['quern.drift.psi'].gauge.dataPoints.length === 2 && m['quern.drift.ks']);
+    for (const p of [point, x]) assert.match(p.startTimeUnixNano + p.timeUnixNano, /^\d{38}$/);
+    const second = metricsOf(reports[1]);
+    assert.deepEqual([second['quern.inputs'].histogram.dataPoints[0].count, second['quern.duration'].exponentialHistogram.dataPoints[0].count, second['quern.errors']], ['300', '1', undefined]);
+    assert.equal(second['quern.inputs'].histogram.dataPoints[0].startTimeUnixNano, x.timeUnixNano);
+  });
+
+  test('samples', async () => {
+    const draws = [0.05, 0.5, 0.95], monitor = new Monitor({ baseline: BASELINE, sample: 0.1, random: () => draws.shift(), interval: 1000 });
+    const model = monitor.watch(fake(async () => ({ y: tensor(normal(4, 10)) })));
+    for (let i = 0; i < 3; i++) await model.run({ x: tensor(normal(5, 20)) });
+    const { stages, drift } = monitor.summary();
+    assert.deepEqual([stages.run.count, drift['inputs/x'].count], [3, 20]);
+    await monitor.end();
+  });
+
+  test('at most 64 KB, and no number of an input in it', async () => {
+    const names = Array.from({ length: 400 }, (_, i) => `tensor_${i}`), marked = 0.123456789;
+    const baseline = { inputs: Object.fromEntries(names.map((n) => [n, BASELINE.inputs.x])), outputs: {} }, reports = [];
+    const monitor = new Monitor({ baseline, interval: 1000, onReport: (r) => reports.push(r) });
+    const model = monitor.watch(fake(async () => ({})));
+    await model.run(Object.fromEntries(names.map((n) => [n, { type: 'float64', dims: [3], data: Float64Array.of(marked, -8, 9) }])));
+    await monitor.end();
+    const text = JSON.stringify(reports[0]);
+    assert.ok(text.length <= 65536, `${text.length}`);
+    assert.ok(monitor.summary().dropped > 0 && metricsOf(reports[0])['quern.duration']);
+    assert.ok(!text.includes(String(marked)));
+    for (const p of metricsOf(reports[0])['quern.inputs']?.histogram.dataPoints ?? []) for (const key of ['sum', 'min', 'max']) assert.equal(p[key], undefined);
+  });
+
+  test('queued while offline or refused, sent once each when it is possible', async () => {
+    let status = 503;
+    const got = [], server = createServer((request, response) => {
+      let body = '';
+      request.on('data', (c) => { body += c; }).on('end', () => { if (status === 200) got.push([request.headers['content-type'], request.headers['x-key'], JSON.parse(body)]); response.writeHead(status).end(); });
+    });
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const monitor = new Monitor({ endpoint: `http://127.0.0.1:${server.address().port}/v1/metrics`, headers: { 'x-key': 'k' }, interval: 1000 });
+    for (let i = 0; i < 3; i++) { monitor.time('run', i + 1); await monitor.flush(); }
+    assert.equal(monitor.summary().queued, 3);
+    status = 200;
+    monitor.time('run', 9);
+    await Promise.all([monitor.flush(), monitor.flush(true)]);
+    assert.deepEqual([got.length, monitor.summary().queued, got[0][0], got[0][1]], [4, 0, 'application/json', 'k']);
+    assert.deepEqual(got.map(([, , r]) => metricsOf(r)['quern.duration'].exponentialHistogram.dataPoints[0].sum).sort(), [1, 2, 3, 9]);
+    status = 503;
+    for (let i = 0; i < 12; i++) { monitor.time('run', 1); await monitor.flush(); }
+    assert.deepEqual([monitor.summary().queued, monitor.summary().dropped], [8, 4]);
+    status = 400; // will not be taken ever
+    await monitor.end();
+    assert.deepEqual([monitor.summary().queued, monitor.summary().dropped], [0, 12]);
+    server.closeAllConnections();
+    server.close();
+  });
+
+  test('a load that fails is counted, options are checked', async () => {
+    const monitor = new Monitor({ interval: 1000 }), failure = Object.assign(new Error('x'), { code: 'network' });
+    await assert.rejects(monitor.load(Promise.reject(failure)), (e) => e === failure);
+    const model = await monitor.load(Promise.resolve(fake(async () => ({}))));
+    await model.run({});
+    const { errors, stages } = monitor.summary();
+    assert.deepEqual([errors, stages.load.count, stages.run.count], [{ network: 1 }, 1, 1]);
+    await monitor.end();
+    assert.throws(() => new Monitor({ sample: 2 }), /from 0 to 1, got 2/);
+    assert.throws(() => new Monitor({ interval: 0 }), /above 0, got 0/);
+  });
+});

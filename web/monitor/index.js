@@ -1,0 +1,275 @@
+// What a model does out there: times, errors, drift. Off unless a page asks for it; counts leave the device, inputs never do.
+import { Numbers, Times, ks, psi } from './sketch.js';
+import { build } from '../core/version.js';
+import { request } from './otlp.js';
+
+export { Numbers, Times, ks, psi, request };
+
+/**
+ * @typedef {import('./sketch.js').Moments} Moments
+ * @typedef {import('./otlp.js').Attributes} Attributes
+ * @typedef {import('./otlp.js').Point} Point
+ * @typedef {{ cases?: number, inputs: Record<string, Moments>, outputs: Record<string, Moments> }} Baseline
+ * endpoint: where OTLP/HTTP goes, e.g. '/v1/metrics'; onReport: gets the same object instead or as well. interval: seconds between reports.
+ * sample: share of the runs whose tensors are looked at (times and errors are counted always). baseline: of the package, to compare with.
+ * attributes: of the resource, e.g. { 'service.name': 'shop' }; nothing about the user belongs there.
+ * @typedef {{ endpoint?: string | URL, headers?: Record<string, string>, onReport?: (report: any) => void, interval?: number, sample?: number, baseline?: Baseline,
+ *   attributes?: Attributes, random?: () => number }} MonitorOptions
+ * psi, ks: of the inputs and outputs in `baseline`, since the monitor began.
+ * @typedef {{ count: number, p50: number, p90: number, p99: number, mean: number }} Percentiles
+ * @typedef {{ stages: Record<string, Percentiles>, errors: Record<string, number>, drift: Record<string, { count: number, psi: number, ks: number }>, queued: number, dropped: number }} Summary
+ */
+
+const MOST_BYTES = 64 * 1024; // what a page may send while it closes (fetch with keepalive)
+const MOST_QUEUED = 8;
+const MOST_ELEMENTS = 65536; // of a tensor that are looked at, evenly spread
+const SCORES = Array.from({ length: 19 }, (_, i) => (i + 1) / 20);
+
+const now = () => performance.now();
+
+/** @param {any} t @returns {{ length: number, at: (i: number) => number } | null} */
+function numbersIn(t) {
+  const data = t?.data;
+  if (!data || typeof data === 'string' || typeof data[0] === 'string' || (t.type === 'float16' && data instanceof Uint16Array) || t.type === 'bfloat16') return null;
+  return { length: data.length, at: (i) => Number(data[i]) };
+}
+
+export class Monitor {
+  #options;
+  #began = Date.now();
+  /** Since the last report and since the beginning. @type {[Map<string, any>, Map<string, any>]} */
+  #counts = [new Map(), new Map()];
+  /** Reports that could not be sent yet, oldest first. @type {string[]} */
+  #queue = [];
+  #dropped = 0;
+  #sending = false;
+  #timer;
+  #close;
+  #ended = false;
+
+  /** @param {MonitorOptions} [options] */
+  constructor(options = {}) {
+    const { interval = 60, sample = 1 } = options;
+    if (!(interval > 0)) throw new RangeError(`interval is a number of seconds above 0, got ${interval}`);
+    if (!(sample >= 0 && sample <= 1)) throw new RangeError(`sample is a share from 0 to 1, got ${sample}`);
+    this.#options = { random: Math.random, ...options, sample };
+    this.#timer = setInterval(() => void this.flush(), interval * 1000);
+    /** @type {any} */ (this.#timer).unref?.(); // Node may end
+    this.#close = () => { if (document.visibilityState === 'hidden') void this.flush(true); };
+    if (typeof document === 'object') document.addEventListener('visibilitychange', this.#close);
+  }
+
+  /** @template T @param {string} key @param {Point} begin @param {(point: any) => void} add */
+  #both(key, begin, add) {
+    for (const counts of this.#counts) {
+      if (!counts.has(key)) counts.set(key, structure(begin));
+      add(counts.get(key));
+    }
+  }
+
+  /** @param {string} stage 'load', 'run', 'predict' or the page's own @param {number} ms @param {string} [version] of the model */
+  time(stage, ms, version = '') {
+    this.#both(`t/${stage}/${version}`, { name: 'quern.duration', unit: 'ms', attributes: { stage, version }, times: new Times() }, (p) => p.times.add(ms));
+  }
+
+  /** @param {unknown} error @param {string} [stage] @param {string} [version] */
+  error(error, stage = 'run', version = '') {
+    const code = String(/** @type {any} */ (error)?.code ?? 'unknown');
+    this.#both(`e/${stage}/${code}/${version}`, { name: 'quern.errors', unit: '1', attributes: { stage, code, version }, sum: 0 }, (p) => p.sum++);
+  }
+
+  /** Tensors of a run, against the baseline's. @param {'inputs' | 'outputs'} side @param {Record<string, any>} tensors @param {string} [version] */
+  look(side, tensors, version = '') {
+    for (const [name, moments] of Object.entries(this.#options.baseline?.[side] ?? {})) {
+      const numbers = numbersIn(tensors[name]);
+      if (!numbers) continue;
+      const step = Math.max(1, numbers.length / MOST_ELEMENTS);
+      this.#both(`n/${side}/${name}/${version}`, { name: `quern.${side}`, unit: '1', attributes: { tensor: name, version }, numbers: new Numbers(moments.edges) }, (p) => {
+        for (let i = 0; i < numbers.length; i += step) p.numbers.add(numbers.at(Math.floor(i)));
+      });
+    }
+  }
+
+  /** Scores of predict()'s answers, which have no baseline. @param {any} answers @param {string} [version] */
+  scores(answers, version = '') {
+    const scores = (Array.isArray(answers) ? answers : [answers]).map((a) => a?.score).filter((s) => typeof s === 'number');
+    if (scores.length) this.#both(`s/${version}`, { name: 'quern.score', unit: '1', attributes: { version }, numbers: new Numbers(SCORES) }, (p) => scores.forEach((s) => p.numbers.add(s)));
+  }
+
+  /**
+   * A model whose calls are watched. Its answers and errors are those of the model.
+   * @template {{ run: any, predict?: any, runSync?: any, report: () => any }} M
+   * @param {M} model
+   * @returns {M}
+   */
+  watch(model) {
+    const version = () => model.report().modelVersion || '';
+    /** @param {string} stage @param {any} args @param {any} value */
+    const seen = (stage, args, value) => {
+      if (this.#ended || this.#options.random() >= this.#options.sample) return;
+      if (stage === 'predict') return this.scores(value?.answers ?? value, version());
+      this.look('inputs', args[0] ?? {}, version());
+      this.look('outputs', value ?? {}, version());
+    };
+    /** @param {string} stage @param {number} begin @param {any} args @param {any} value */
+    const good = (stage, begin, args, value) => {
+      try {
+        this.time(stage, now() - begin, version());
+        seen(stage, args, value);
+      } catch (error) {
+        console.warn('quern monitor:', error); // what it measures must not suffer from it
+      }
+      return value;
+    };
+    /** @param {string} stage @param {unknown} error @returns {never} */
+    const bad = (stage, error) => {
+      if (/** @type {any} */ (error)?.code !== 'aborted') this.error(error, stage, version());
+      throw error;
+    };
+    return new Proxy(model, {
+      get: (target, name) => {
+        const value = Reflect.get(target, name);
+        if (typeof value !== 'function') return value;
+        if (name === 'runSync') return (/** @type {any[]} */ ...args) => {
+          const begin = now();
+          let out;
+          try {
+            out = value.apply(target, args);
+          } catch (error) {
+            return bad('run', error);
+          }
+          return good('run', begin, args, out);
+        };
+        if (name !== 'run' && name !== 'predict') return value.bind(target);
+        return async (/** @type {any[]} */ ...args) => {
+          const begin = now();
+          let out;
+          try {
+            out = await value.apply(target, args);
+          } catch (error) {
+            return bad(name, error);
+          }
+          return good(name, begin, args, out);
+        };
+      },
+    });
+  }
+
+  /** A load() that is timed and counted. @template M @param {Promise<M>} loading @returns {Promise<M>} */
+  async load(loading) {
+    const begin = now();
+    try {
+      const model = /** @type {any} */ (await loading);
+      this.time('load', now() - begin, model.report?.().modelVersion || '');
+      return this.watch(model);
+    } catch (error) {
+      this.error(error, 'load');
+      throw error;
+    }
+  }
+
+  /** Differences from the baseline, by side and tensor. @param {Map<string, any>} counts */
+  #drift(counts) {
+    /** @type {Map<string, { side: 'inputs' | 'outputs', tensor: string, numbers: Numbers }>} */
+    const merged = new Map();
+    for (const { name, attributes, numbers } of counts.values()) {
+      const side = name.slice(6), moments = side in (this.#options.baseline ?? {}) && numbers && /** @type {any} */ (this.#options.baseline)[side][attributes.tensor];
+      if (!moments) continue;
+      const key = `${side}/${attributes.tensor}`, entry = merged.get(key) ?? { side, tensor: attributes.tensor, numbers: new Numbers(moments.edges) };
+      entry.numbers.merge(numbers);
+      merged.set(key, entry);
+    }
+    return [...merged].map(([key, { side, tensor, numbers }]) => {
+      const expected = /** @type {Baseline} */ (this.#options.baseline)[side][tensor].counts;
+      return { key, side, tensor, count: numbers.count, psi: psi(expected, numbers.counts), ks: ks(expected, numbers.counts) };
+    });
+  }
+
+  /** What was seen since the beginning, for the page itself. @returns {Summary} */
+  summary() {
+    const all = [...this.#counts[1].values()];
+    /** @type {Record<string, Times>} */
+    const times = {};
+    /** @type {Record<string, number>} */
+    const errors = {};
+    for (const p of all) {
+      if (p.times) (times[p.attributes.stage] ??= new Times()).merge(p.times);
+      if (p.sum) errors[p.attributes.code] = (errors[p.attributes.code] ?? 0) + p.sum;
+    }
+    return {
+      stages: Object.fromEntries(Object.entries(times).map(([stage, t]) => [stage, { count: t.count, p50: t.quantile(0.5), p90: t.quantile(0.9), p99: t.quantile(0.99), mean: t.sum / t.count }])),
+      errors, drift: Object.fromEntries(this.#drift(this.#counts[1]).map(({ key, count, psi: p, ks: k }) => [key, { count, psi: p, ks: k }])), queued: this.#queue.length, dropped: this.#dropped,
+    };
+  }
+
+  /** The report of what came since the last one, or null when nothing did; takes it. @returns {{ text: string, report: any } | null} */
+  #take() {
+    const [counts] = this.#counts, to = Date.now();
+    if (!counts.size) return null;
+    /** @type {Point[]} */
+    const points = [...counts.values()];
+    for (const { side, tensor, psi: p, ks: k } of this.#drift(counts)) points.push({ name: 'quern.drift.psi', unit: '1', attributes: { side, tensor }, value: p }, { name: 'quern.drift.ks', unit: '1', attributes: { side, tensor }, value: k });
+    const about = { resource: this.#options.attributes ?? {}, version: build, from: this.#began, to };
+    this.#began = to;
+    counts.clear();
+    let report = request(points, about), text = JSON.stringify(report);
+    if (text.length > MOST_BYTES) { // distributions of tensors go first, the largest before the smaller ones, then what was made of them
+      const rank = (/** @type {Point} */ p) => ('numbers' in p ? 2 : 'value' in p ? 1 : 0) * MOST_BYTES + JSON.stringify(request([p], about)).length;
+      const order = points.map((point) => ({ point, rank: rank(point) })).sort((p, q) => p.rank - q.rank).map(({ point }) => point);
+      while (text.length > MOST_BYTES && order.length > 1) {
+        const most = Math.max(1, Math.min(order.length - 1, Math.floor((order.length * MOST_BYTES) / text.length)));
+        this.#dropped += order.splice(most).length;
+        report = request(order, about);
+        text = JSON.stringify(report);
+      }
+    }
+    return { text, report };
+  }
+
+  /** Reports what came since the last time. @param {boolean} [closing] the page goes away */
+  async flush(closing = false) {
+    const taken = this.#take(), { endpoint, headers, onReport } = this.#options;
+    if (taken) {
+      try {
+        onReport?.(taken.report);
+      } catch (error) {
+        console.error(error); // the page's own
+      }
+      if (endpoint) this.#queue.push(taken.text);
+      if (this.#queue.length > MOST_QUEUED) this.#dropped += this.#queue.splice(0, this.#queue.length - MOST_QUEUED).length;
+    }
+    if (!endpoint || (this.#sending && !closing)) return;
+    this.#sending = true;
+    try {
+      for (let text; (text = this.#queue.shift());) { // taken out first, so that a page that closes does not send it twice
+        let response;
+        try {
+          response = await fetch(endpoint, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: text, keepalive: closing, credentials: 'omit' });
+        } catch {
+          response = null; // offline
+        }
+        if (!response || response.status === 429 || response.status >= 500) {
+          this.#queue.unshift(text); // the next report tries again
+          return;
+        }
+        if (!response.ok) this.#dropped++; // it will not be taken the next time either
+      }
+    } finally {
+      this.#sending = false;
+    }
+  }
+
+  /** Sends what is left and stops. Watched models go on working. */
+  async end() {
+    clearInterval(this.#timer);
+    if (typeof document === 'object') document.removeEventListener('visibilitychange', this.#close);
+    await this.flush(true);
+    this.#ended = true;
+  }
+}
+
+/** A fresh one for each of the two maps. @param {any} begin */
+function structure(begin) {
+  const { times, numbers, ...rest } = begin;
+  return { ...rest, ...(times ? { times: new Times() } : {}), ...(numbers ? { numbers: new Numbers(numbers.edges) } : {}) };
+}
