@@ -1,5 +1,5 @@
 #!/bin/bash
-# Builds what is missing, then serves the demo: ./serve.sh [port]
+# Builds what is missing, then serves the demo: ./serve.sh [port] [--collector]      --collector: shows what the models' monitor reports
 set -euo pipefail
 cd "$(dirname "$0")"
 command -v node >/dev/null || { echo "Node 20 or later is needed." >&2; exit 1; }

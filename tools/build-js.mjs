@@ -20,6 +20,7 @@ if (!existsSync(stamp) || statSync(stamp).mtimeMs < newest || !existsSync('dist/
     build({ ...shared, format: 'esm', entryPoints: ['web/index.js', 'web/ort.js'], outdir: 'dist' }),
     build({ ...shared, format: 'esm', entryPoints: ['web/worker/worker.js'], outfile: 'dist/worker.js' }),
     build({ ...shared, format: 'esm', entryPoints: ['web/report/index.js'], outfile: 'dist/report.js' }),
+    build({ ...shared, format: 'esm', entryPoints: ['web/monitor/index.js'], outfile: 'dist/monitor.js' }),
     build({ ...shared, format: 'esm', entryPoints: ['web/cli/main.js'], outfile: 'dist/cli.js' }),
     build({ ...classic, banner: { js: here }, entryPoints: ['web/quern.js'], outfile: 'dist/quern.js' }),
     build({ ...classic, banner: { js: here }, entryPoints: ['web/worker/worker.js'], outfile: 'dist/worker.classic.js' }),

@@ -1,18 +1,25 @@
-// Serves the demo at / and the built files at /dist/, isolated (COOP and COEP), with ranges: node tools/serve.mjs [port]
+// Serves the demo at / and the built files at /dist/, isolated (COOP and COEP), with ranges: node tools/serve.mjs [port] [--collector]
+// --collector: takes what the demo's monitor reports, and shows it at /collector/.
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { collector } from './collector.mjs';
 
 const ROOT = path.resolve(fileURLToPath(new URL('..', import.meta.url)));
 const MIME = { html: 'text/html; charset=utf-8', js: 'text/javascript', css: 'text/css', json: 'application/json', wasm: 'application/wasm', svg: 'image/svg+xml',
   png: 'image/png', wav: 'audio/wav', webmanifest: 'application/manifest+json', txt: 'text/plain; charset=utf-8' };
 const HEADERS = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp', 'cache-control': 'no-cache', 'accept-ranges': 'bytes' };
 
+const { values: { collector: collecting }, positionals: [port] } = parseArgs({ allowPositionals: true, options: { collector: { type: 'boolean' } } });
+const collect = collecting ? collector() : () => false;
+
 const server = createServer(async (request, response) => {
   try {
     let name = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
+    if (collect(request, response, name)) return;
     if (name.endsWith('/')) name += 'index.html';
     const [folder, rest] = name.startsWith('/dist/') ? [path.join(ROOT, 'dist'), name.slice(6)] : [path.join(ROOT, 'web/demo'), name.slice(1)];
     const file = path.join(folder, rest);
@@ -29,4 +36,7 @@ const server = createServer(async (request, response) => {
     response.writeHead(404, HEADERS).end('not found');
   }
 });
-server.listen(Number(process.argv[2] ?? process.env.PORT ?? 8080), () => console.log(`Quern's demo: http://localhost:${server.address().port}/`));
+server.listen(Number(port ?? process.env.PORT ?? 8080), () => {
+  const at = `http://localhost:${server.address().port}/`;
+  console.log(collecting ? `Quern's demo, watched: ${at}?monitor\nwhat it reports: ${at}collector/` : `Quern's demo: ${at}`);
+});

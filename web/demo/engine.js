@@ -6,6 +6,10 @@ export const MODELS = {
   vad: new URL('models/vad/', DIST).href,
 };
 
+/** With ?monitor in the address what the models do is counted and reported to /v1/metrics, which `./serve.sh --collector` takes. */
+const MONITORED = new URLSearchParams(location.search).has('monitor');
+let monitor = null;
+
 let keeper = Promise.resolve();
 
 /** The engine waits for this promise before its first fetch, so that one visit is enough to work without a network. */
@@ -32,7 +36,11 @@ export function lazyModel(url) {
   async function start(signal) {
     const { load } = await program('index.js');
     signal.throwIfAborted();
-    return load(url, {
+    if (MONITORED) {
+      const { Monitor } = await program('monitor.js');
+      monitor ??= new Monitor({ endpoint: new URL('/v1/metrics', location.href), interval: 5, attributes: { 'service.name': 'quern-demo' } });
+    }
+    const loading = load(url, {
       signal,
       onProgress(p) {
         if (p.stage !== 'prepare') {
@@ -43,6 +51,7 @@ export function lazyModel(url) {
         listener?.(p);
       },
     });
+    return monitor ? monitor.load(loading) : loading;
   }
 
   return {
