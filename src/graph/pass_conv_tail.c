@@ -19,7 +19,7 @@ static qn_status set_attr(qn_ir *g, qn_ir_node *n, qn_attr attr) {
   qn_attr *attrs = qn_pool_alloc(&g->context->pool, ((size_t)n->n_attrs + 1) * sizeof *attrs);
   const qn_attr *old = qn_node_attr(n, attr.name);
   if (!attrs) return no_memory(g);
-  if (n->n_attrs) memcpy(attrs, n->attrs, (size_t)n->n_attrs * sizeof *attrs);
+  if (n->n_attrs > 0) memcpy(attrs, n->attrs, (size_t)n->n_attrs * sizeof *attrs);
   attrs[old ? old - n->attrs : n->n_attrs++] = attr;
   n->attrs = attrs;
   return QN_OK;
