@@ -32,7 +32,7 @@ KERNEL_OPT   := -O3 -fno-unroll-loops
 # Sums and extremes of a row are chains of dependent additions; unrolled they are twice as fast. Elsewhere unrolling is 6 KB for nothing.
 UNROLLED_KERNELS := reduce norm softmax quantize transpose tile
 # Kernels where size counts: -O3 makes them two to three times as large and no model measurably faster.
-COLD_KERNELS := cast order picture_file inflate number_text fft taps conv_ref random window attention
+COLD_KERNELS := conv_strips cast order picture_file inflate number_text fft taps conv_ref random window attention
 COLD_OPT     := -Os
 # The reader, the graph and the operators, as small as can be: 4.6 KB less on the wire than at -Os. Operators with loops over elements of their own
 # that models wait for are left at -Os.

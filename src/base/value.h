@@ -35,6 +35,7 @@ typedef struct qn_value {
   int64_t item_count, item_capacity;
   size_t capacity;             /* bytes of an owned block, kept for reuse */
   size_t pitch;                /* 0: dense; else see graph/state.h: only who asks for it gets such a value */
+  const void *pending;         /* of a plan: state of the step that leaves it to its only reader to compute it; data is that step's first input */
 } qn_value;
 
 /* Sets dtype and shape and computes `count`. Fails on a rank above QN_MAX_RANK, a negative dimension, or an element count or byte size that does not fit 2^32. */

@@ -59,6 +59,23 @@ qn_status qn_out_view(qn_step *s, int i, int j, int rank, const int64_t *dims) {
   return QN_OK;
 }
 
+const void *qn_only_reader(const qn_step *s) {
+  const qn_planner *p = s->planner;
+  const qn_ir_node *node = p->node;
+  if (!p->frame || node->out[0] < 0) return NULL;
+  const qn_ir_value *v = &p->ir->values[node->out[0]];
+  if (v->uses != 1 || v->last_use < 0 || v->last_use >= p->ir->n_nodes) return NULL;
+  const qn_ir_node *reader = &p->ir->nodes[v->last_use];
+  return reader->op == node->op && reader->in[0] == node->out[0] ? reader->kept : NULL;
+}
+
+qn_status qn_out_pending(qn_step *s, int rank, const int64_t *dims) {
+  QN_TRY(qn_out_shape(s, 0, s->in[0]->tensor.dtype, rank, dims));
+  s->out[0]->pending = s->state;
+  s->planner->view_of[0] = 0;
+  return QN_OK;
+}
+
 qn_status qn_out_dynamic(qn_step *s, int i, qn_dtype dtype, int rank, const int64_t *dims) {
   if (i >= s->n_out || !s->out[i]) return QN_OK;
   qn_error inner;

@@ -67,7 +67,7 @@ QN_NOINLINE static void put_parts(const panel_out *p, const float *sums, int64_t
 #define CLAMP(v) v = qn_min4(qn_max4(v, p.min), p.max);
 #define GATE(v) v = qn_activate4(&o->activation, v);
 
-/* One panel for all rows: 8 columns, or 4, whose sums of even and of odd depth are apart, so that as many are in flight. */
+/* One panel for all rows: 8 columns, or 4. */
 static QN_INLINE void panel(const bool wide, const qn_tiles *t, const float *packed, const qn_tile_out *o, int64_t column) {
   const float *const *row = (const float *const *)t->row;
   const panel_out p = panel_out_of(o, column, wide ? PANEL : NARROW);
@@ -95,19 +95,11 @@ static QN_INLINE void panel(const bool wide, const qn_tiles *t, const float *pac
   hi##r = qn_madd4(x, b1, hi##r);
         EACH(STEP)
       }
-      for (; !wide && i < length; i += 2, b += NARROW) {
-#define EVEN(r) lo##r = qn_madd4(qn_load_splat4(a##r + i), b0, lo##r);
-#define ODD(r) hi##r = qn_madd4(qn_load_splat4(a##r + i + 1), b0, hi##r);
+      for (; !wide && i < length; i++, b += NARROW) {
+#define STEP4(r) lo##r = qn_madd4(qn_load_splat4(a##r + i), b0, lo##r);
         b0 = qn_load4(b);
-        EACH(EVEN)
-        if (i + 1 == length) continue;
-        b0 = qn_load4(b += NARROW);
-        EACH(ODD)
+        EACH(STEP4)
       }
-    }
-    if (!wide) {
-#define JOIN(r) lo##r = qn_add(lo##r, hi##r);
-      EACH(JOIN)
     }
     if (!p.whole || first + ROWS > t->rows) {
       float sums[ROWS * PANEL];

@@ -84,6 +84,11 @@ qn_status qn_out_shape(qn_step *s, int i, qn_dtype dtype, int rank, const int64_
 qn_status qn_out_like(qn_step *s, int i, const qn_tensor *like);
 /* plan(): output i has type, count and data of input j (a view, nothing is copied), with this shape. */
 qn_status qn_out_view(qn_step *s, int i, int j, int rank, const int64_t *dims);
+/* plan(): what the only reader of output 0 has kept, where that is a node of the same operator that takes it as input 0; else NULL. */
+const void *qn_only_reader(const qn_step *s);
+/* plan(): run() will not be called: the only reader computes output 0, of this shape, out of the data of input 0. It finds s->state as
+ * s->in[0]->pending. */
+qn_status qn_out_pending(qn_step *s, int rank, const int64_t *dims);
 /* run() of a dynamic step: gives output i memory of this type and shape. */
 qn_status qn_out_dynamic(qn_step *s, int i, qn_dtype dtype, int rank, const int64_t *dims);
 /* plan(): zeroed memory for s->state that lives as long as the plan. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kernel/binary.h"
+#include "kernel/conv_strips.h"
 #include "kernel/conv_winograd.h"
 #include "kernel/copy.h"
 #include "kernel/depthwise.h"
@@ -20,6 +21,8 @@ typedef struct conv_kept {
 } conv_kept;
 
 typedef struct conv_state {
+  const struct conv_state *before; /* the convolution whose result is the input and which is computed here, strip by strip */
+  const conv_kept *kept;
   qn_conv geometry;
   qn_activation activation;
   bool apart;               /* the sum broadcasts: it is a step of its own */
@@ -117,6 +120,25 @@ static qn_status plan_residual(qn_step *s, conv_state *state, int64_t *dims) {
   return QN_OK;
 }
 
+/* What is left to the reader: results that the second-level cache does not hold, before and behind depthwise convolutions. */
+enum { PENDING_BYTES = 1024 * 1024, PENDING_ROW_MAX = 128 * 1024 };
+
+static bool may_wait(const qn_step *s, const conv_state *state) {
+  const qn_window *w = &state->geometry.window;
+  const conv_kept *reader = qn_only_reader(s);
+  const int64_t row = w->out[1] * state->geometry.maps * (int64_t)sizeof(float);
+  if (!reader || w->rank != 2 || qn_in(s, 3) || qn_known(s, 0) || row > PENDING_ROW_MAX || row * w->out[0] < PENDING_BYTES) return false;
+  return state->kept->form == DEPTHWISE ? reader->form == DIRECT : state->kept->form == DIRECT && reader->form == DEPTHWISE && !state->before;
+}
+
+static int stages_of(const conv_state *state, const qn_conv_tail *tail, qn_conv_stage stage[QN_STRIP_STAGES]) {
+  int count = state->before ? stages_of(state->before, NULL, stage) : 0;
+  stage[count] = (qn_conv_stage){.c = state->geometry, .packed = state->kept->packed, .bias = state->kept->bias, .depthwise = state->kept->form == DEPTHWISE};
+  if (tail) stage[count].tail = *tail;
+  else stage[count].tail.activation = state->activation;
+  return count + 1;
+}
+
 typedef struct rooms {
   void *work;
   float *zeros, *sums, *padded;
@@ -125,7 +147,12 @@ typedef struct rooms {
 static qn_status lay_out(qn_step *s, const conv_state *state, qn_room *r, rooms *m) {
   const qn_conv *c = &state->geometry;
   const conv_kept *kept = s->kept;
-  if (kept->form == DEPTHWISE) {
+  if (state->before) {
+    qn_conv_stage stage[QN_STRIP_STAGES];
+    size_t room = qn_conv_strips_room(stages_of(state, NULL, stage), stage);
+    if (room == SIZE_MAX) return qn_step_fail(s, QN_ERR_MEMORY, "the working memory would not fit the address space");
+    m->work = qn_room_take(r, room, 1);
+  } else if (kept->form == DEPTHWISE) {
     m->zeros = qn_room_take(r, (size_t)c->channels + QN_SLACK / sizeof(float), sizeof(float));
   } else {
     size_t room = kept->form >= WINOGRAD_2 ? qn_conv_winograd_room(kept->form, c) : qn_conv_nhwc_room(c);
@@ -152,7 +179,10 @@ static qn_status plan(qn_step *s) {
   QN_TRY(qn_conv_geometry(s, &kept->weights, &state->geometry, dims));
   if (!s->channels_last) return qn_step_fail(s, QN_ERR_STATE, "the input is not channels-last");
   state->activation = activation_of(s);
+  state->kept = kept;
+  state->before = s->in[0]->pending;
   if (qn_in(s, 3)) QN_TRY(plan_residual(s, state, dims));
+  if (may_wait(s, state)) return qn_out_pending(s, x->rank, dims);
   QN_TRY(qn_out_shape(s, 0, QN_FLOAT, x->rank, dims));
   qn_room r = {0};
   rooms m;
@@ -164,7 +194,10 @@ static void convolve(const qn_step *s, const conv_state *state, const qn_conv_ta
   const qn_conv *c = &state->geometry;
   const conv_kept *kept = s->kept;
   const float *x = qn_in(s, 0)->data;
-  if (kept->form == DIRECT) {
+  if (state->before) {
+    qn_conv_stage stage[QN_STRIP_STAGES];
+    qn_conv_strips(stages_of(state, tail, stage), stage, x, y, m->work);
+  } else if (kept->form == DIRECT) {
     qn_conv_nhwc(c, x, kept->packed, kept->bias, tail, y, m->work);
   } else if (kept->form >= WINOGRAD_2) {
     qn_conv_winograd(kept->form, c, x, kept->packed, kept->bias, tail, y, m->work);

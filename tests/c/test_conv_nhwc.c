@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "harness.h"
+#include "kernel/conv_strips.h"
 #include "kernel/conv_winograd.h"
 #include "kernel/depthwise.h"
 
@@ -128,6 +129,72 @@ TEST(depthwise_convolutions) {
   for (int i = 0; i < 300; i++) one_depthwise(1 + (i % 4 != 0), i % 3 == 0 ? 0 : i % 3 == 1 ? 3 : 5);
 }
 
+typedef struct stage_data {
+  both weights, bias;
+  float *packed;
+} stage_data;
+
+/* A chain strip by strip gives the bits that one stage after another does. */
+static void one_chain(int stages) {
+  qn_conv_stage stage[QN_STRIP_STAGES];
+  stage_data data[QN_STRIP_STAGES];
+  int64_t channels = 1 + below(9), in[2] = {20 + below(60), 20 + below(400)}, batch = 1 + below(2), n = batch * channels * in[0] * in[1];
+  both x = reals(n);
+  float *from = x.f, *zeros = qn_alloc_zeroed(64 * sizeof(float) + QN_SLACK), *got = NULL;
+  for (int i = 0; i < stages; i++) {
+    qn_conv_stage *s = &stage[i];
+    *s = (qn_conv_stage){.c = random_conv(2, 0), .depthwise = i == stages - 2, .tail = {.activation = random_activation()}};
+    qn_window *w = &s->c.window;
+    s->c.batch = batch;
+    s->c.channels = channels;
+    s->c.maps = s->depthwise ? channels : 1 + below(50);
+    s->c.groups = s->depthwise ? channels : 1;
+    w->in_points = w->out_points = 1;
+    for (int d = 0; d < 2; d++) {
+      const int64_t reach = (w->kernel[d] - 1) * w->dilation[d] + 1, least = reach - w->pad[d] - w->pad_end[d];
+      w->in[d] = in[d];
+      if (in[d] < least) w->pad[d] += least - in[d];
+      w->out[d] = in[d] = (in[d] + w->pad[d] + w->pad_end[d] - reach) / w->stride[d] + 1;
+      w->in_points *= w->in[d], w->out_points *= w->out[d];
+    }
+    s->c.x = qn_planes_of(true, channels, w->in_points);
+    s->c.y = qn_planes_of(true, s->c.maps, w->out_points);
+    const int64_t each = channels / s->c.groups;
+    data[i] = (stage_data){reals(s->c.maps * each * w->taps), reals(s->c.maps), qn_alloc((s->depthwise ? (size_t)(channels * w->taps) : qn_conv_nhwc_packed_count(1, s->c.maps, each, w->taps)) * sizeof(float))};
+    float *pack_room = qn_alloc((size_t)(8 * each * w->taps) * sizeof(float)), *y = qn_alloc((size_t)(batch * s->c.y.batch) * sizeof(float));
+    if (s->depthwise) memcpy(data[i].packed, data[i].weights.f, (size_t)(channels * w->taps) * sizeof(float));
+    else qn_conv_nhwc_pack(1, s->c.maps, each, w->taps, data[i].weights.f, data[i].packed, pack_room);
+    s->packed = data[i].packed;
+    s->bias = data[i].bias.f;
+    void *room = qn_alloc(qn_conv_nhwc_room(&s->c));
+    both residual = reals(batch * s->c.y.batch);
+    if (i == stages - 1) s->tail.residual = residual.f, s->tail.residual_channels = s->c.maps;
+    if (s->depthwise) qn_depthwise_f32(&s->c, from, s->packed, s->bias, &s->tail, y, zeros);
+    else qn_conv_nhwc(&s->c, from, s->packed, s->bias, &s->tail, y, room);
+    if (i) qn_free(from);
+    from = y;
+    n = batch * s->c.y.batch;
+    channels = s->c.maps;
+    qn_free(room), qn_free(pack_room);
+    if (i < stages - 1) {
+      drop(residual);
+      continue;
+    }
+    void *strips = qn_alloc(qn_conv_strips_room(stages, stage));
+    got = qn_alloc((size_t)n * sizeof(float));
+    memset(got, 0xff, (size_t)n * sizeof(float));
+    qn_conv_strips(stages, stage, x.f, got, strips);
+    CHECK(memcmp(got, y, (size_t)n * sizeof(float)) == 0);
+    qn_free(strips), qn_free(got), drop(residual);
+  }
+  for (int i = 0; i < stages; i++) drop(data[i].weights), drop(data[i].bias), qn_free(data[i].packed);
+  qn_free(from), qn_free(zeros), drop(x);
+}
+
+TEST(chains_strip_by_strip) {
+  for (int i = 0; i < 60; i++) one_chain(2 + i % 2);
+}
+
 static double rms(const both *y, int64_t n) {
   double sum = 0;
   for (int64_t i = 0; i < n; i++) sum += (y->f[i] - y->d[i]) * (y->f[i] - y->d[i]);
@@ -192,6 +259,7 @@ TEST(sizes_past_the_address_space_are_refused) {
 int main(void) {
   RUN(convolutions);
   RUN(depthwise_convolutions);
+  RUN(chains_strip_by_strip);
   RUN(winograd_convolutions);
   RUN(winograd_errs_three_times_as_much_at_most_and_in_small_tiles_half_as_much_again);
   RUN(sizes_past_the_address_space_are_refused);

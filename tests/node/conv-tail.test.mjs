@@ -73,4 +73,22 @@ describe('what follows a convolution', () => {
       apart.dispose();
     });
   }
+
+  test('large ones around a depthwise convolution, a strip of rows through all of them at a time', async () => {
+    const expand = reals(64, 5, 1, 1), depthwise = reals(64, 1, 3, 3), project = reals(5, 64, 1, 1), stem = reals(5, 5, 3, 3);
+    const block = (x, y, strides) => [conv(x, `${y}e`, ['expand'], pointwise), { op: 'Relu', in: [`${y}e`], out: [`${y}r`] }, conv(`${y}r`, `${y}d`, ['depthwise'], { group: 64n, strides }),
+      { op: 'Clip', in: [`${y}d`, 'zero', 'six'], out: [`${y}c`] }, conv(`${y}c`, `${y}p`, ['project'], pointwise)];
+    const nodes = [conv('x', 's', ['stem']), ...block('s', 'a', [1n, 1n]), { op: 'Add', in: ['ap', 's'], out: ['t'] }, ...block('t', 'b', [2n, 2n]), { op: 'Sigmoid', in: ['bp'], out: ['y'] }];
+    const initializers = { expand, depthwise, project, stem, zero: scalar(0), six: scalar(6) }, inputs = [{ name: 'x', dims: ['n', 5, 'h', 'w'] }];
+    const folded = await quern.load(model({ nodes, inputs, outputs: [{ name: 'y', dims: null }], initializers }), { worker: false });
+    const apart = await quern.load(model({ nodes, inputs, outputs: [...nodes.flatMap((n) => n.out)].map((v) => ({ name: v, dims: null })), initializers }), { worker: false });
+    const x = reals(2, 5, 99, 101), { y } = await folded.run({ x }), want = (await apart.run({ x })).y;
+    assert.deepEqual(y.dims, want.dims);
+    assert.ok(y.data.every((v, i) => Math.abs(v - want.data[i]) <= 1e-6));
+    const small = reals(1, 5, 9, 11); // planned again, by steps of their own
+    assert.ok((await folded.run({ x: small })).y.data.every(Number.isFinite));
+    assert.ok(folded.report().heapBytes < apart.report().heapBytes);
+    folded.dispose();
+    apart.dispose();
+  });
 });
