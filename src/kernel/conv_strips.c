@@ -56,28 +56,25 @@ static qn_conv part_of(const qn_conv *c, rows in, rows out) {
 }
 
 typedef struct rooms {
-  float *between[QN_STRIP_STAGES - 1], *zeros;
+  float *between[QN_STRIP_STAGES - 1];
   void *work;
   size_t size; /* of one thread */
 } rooms;
 
 static bool lay_out(int stages, const qn_conv_stage *stage, int64_t strip, uint8_t *base, rooms *r) {
-  size_t work = 0, zeros = 0, total = 0;
+  size_t work = 0, total = 0;
   for (int i = 0; i < stages; i++) {
     const int64_t count = rows_at(stages, stage, i, strip);
     const qn_conv part = part_of(&stage[i].c, (rows){0, stage[i].c.window.in[0]}, (rows){0, count});
-    const size_t room = stage[i].depthwise ? 0 : qn_conv_nhwc_room(&part), channels = stage[i].depthwise ? (size_t)part.channels * sizeof(float) : 0;
+    const size_t room = stage[i].depthwise ? 0 : qn_conv_nhwc_room(&part);
     work = room > work ? room : work;
-    zeros = channels > zeros ? channels : zeros;
     if (i == stages - 1) break;
     r->between[i] = (float *)(void *)(base + total);
     size_t bytes;
     if (!qn_size_mul((size_t)count, row_bytes(&part), &bytes) || bytes > SIZE_MAX / 8) return false;
     total += qn_align_up(bytes + QN_SLACK);
   }
-  if (work > SIZE_MAX / 8 || zeros > SIZE_MAX / 8) return false;
-  r->zeros = (float *)(void *)(base + total);
-  total += qn_align_up(zeros + QN_SLACK);
+  if (work > SIZE_MAX / 8) return false;
   r->work = base + total;
   r->size = total + qn_align_up(work);
   return true;
@@ -120,7 +117,7 @@ static void strip_through(const job *j, int64_t n, rows wanted, rows held[QN_STR
     qn_conv_tail tail = s->tail;
     float *to = i < j->stages - 1 ? r->between[i] + (made[i].from - held[i].from) * out_row * s->c.maps : j->y + (n * s->c.window.out[0] + made[i].from) * out_row * s->c.maps;
     if (tail.residual) tail.residual += (n * s->c.window.out[0] + made[i].from) * out_row * tail.residual_channels;
-    if (s->depthwise) qn_depthwise_f32(&part, from, s->packed, s->bias, &tail, to, r->zeros);
+    if (s->depthwise) qn_depthwise_f32(&part, from, s->packed, s->bias, &tail, to);
     else qn_conv_nhwc(&part, from, s->packed, s->bias, &tail, to, r->work);
   }
 }
@@ -132,7 +129,6 @@ static void convolve(const void *argument, int64_t first, int64_t last, int work
   rooms r;
   lay_out(j->stages, j->stage, j->strip, base, &r);
   if (worker) lay_out(j->stages, j->stage, j->strip, base + (size_t)worker * qn_parallel_part(r.size), &r);
-  memset(r.zeros, 0, (size_t)((uint8_t *)r.work - (uint8_t *)r.zeros));
   for (int64_t i = first; i < last; i++) {
     rows held[QN_STRIP_STAGES - 1] = {{0, 0}, {0, 0}};
     const int64_t n = i / j->ranges, from = i % j->ranges * height / j->ranges, to = (i % j->ranges + 1) * height / j->ranges;

@@ -141,7 +141,7 @@ static int stages_of(const conv_state *state, const qn_conv_tail *tail, qn_conv_
 
 typedef struct rooms {
   void *work;
-  float *zeros, *sums, *padded;
+  float *sums, *padded;
 } rooms;
 
 static qn_status lay_out(qn_step *s, const conv_state *state, qn_room *r, rooms *m) {
@@ -152,9 +152,7 @@ static qn_status lay_out(qn_step *s, const conv_state *state, qn_room *r, rooms 
     size_t room = qn_conv_strips_room(stages_of(state, NULL, stage), stage);
     if (room == SIZE_MAX) return qn_step_fail(s, QN_ERR_MEMORY, "the working memory would not fit the address space");
     m->work = qn_room_take(r, room, 1);
-  } else if (kept->form == DEPTHWISE) {
-    m->zeros = qn_room_take(r, (size_t)c->channels + QN_SLACK / sizeof(float), sizeof(float));
-  } else {
+  } else if (kept->form != DEPTHWISE) {
     size_t room = kept->form >= WINOGRAD_2 ? qn_conv_winograd_room(kept->form, c) : qn_conv_nhwc_room(c);
     if (room == SIZE_MAX) return qn_step_fail(s, QN_ERR_MEMORY, "the working memory would not fit the address space");
     m->work = qn_room_take(r, room, 1);
@@ -202,8 +200,7 @@ static void convolve(const qn_step *s, const conv_state *state, const qn_conv_ta
   } else if (kept->form >= WINOGRAD_2) {
     qn_conv_winograd(kept->form, c, x, kept->packed, kept->bias, tail, y, m->work);
   } else {
-    memset(m->zeros, 0, (size_t)c->channels * sizeof(float) + QN_SLACK);
-    qn_depthwise_f32(c, x, kept->packed, kept->bias, tail, y, m->zeros);
+    qn_depthwise_f32(c, x, kept->packed, kept->bias, tail, y);
   }
 }
 

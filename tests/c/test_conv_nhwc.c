@@ -116,13 +116,13 @@ static void one_depthwise(int rank, int64_t kernel) {
   qn_conv_tail tail = {.activation = random_activation()};
   if (below(2)) tail.residual_channels = below(2) ? c.maps : 1 + below(c.maps);
   tail.residual = tail.residual_channels ? residual.f : NULL;
-  float *packed = qn_alloc((size_t)(c.maps * w->taps) * sizeof(float)), *zeros = qn_alloc_zeroed((size_t)c.maps * sizeof(float) + QN_SLACK);
+  float *packed = qn_alloc((size_t)(c.maps * w->taps) * sizeof(float));
   for (int64_t m = 0; m < c.maps; m++)
     for (int64_t t = 0; t < w->taps; t++) packed[t * c.maps + m] = weights.f[m * w->taps + t];
   expect(&c, &x, &weights, &bias, &residual, &tail, &y);
-  qn_depthwise_f32(&c, x.f, packed, bias.f, &tail, y.f, zeros);
+  qn_depthwise_f32(&c, x.f, packed, bias.f, &tail, y.f);
   CHECK(differences(&y, n_y, 2e-6 * (double)(w->taps + 4)) == 0);
-  drop(x), drop(weights), drop(bias), drop(y), drop(residual), qn_free(packed), qn_free(zeros);
+  drop(x), drop(weights), drop(bias), drop(y), drop(residual), qn_free(packed);
 }
 
 TEST(depthwise_convolutions) {
@@ -140,7 +140,7 @@ static void one_chain(int stages) {
   stage_data data[QN_STRIP_STAGES];
   int64_t channels = 1 + below(9), in[2] = {20 + below(60), 20 + below(400)}, batch = 1 + below(2), n = batch * channels * in[0] * in[1];
   both x = reals(n);
-  float *from = x.f, *zeros = qn_alloc_zeroed(64 * sizeof(float) + QN_SLACK), *got = NULL;
+  float *from = x.f, *got = NULL;
   for (int i = 0; i < stages; i++) {
     qn_conv_stage *s = &stage[i];
     *s = (qn_conv_stage){.c = random_conv(2, 0), .depthwise = i == stages - 2, .tail = {.activation = random_activation()}};
@@ -169,7 +169,7 @@ static void one_chain(int stages) {
     void *room = qn_alloc(qn_conv_nhwc_room(&s->c));
     both residual = reals(batch * s->c.y.batch);
     if (i == stages - 1) s->tail.residual = residual.f, s->tail.residual_channels = s->c.maps;
-    if (s->depthwise) qn_depthwise_f32(&s->c, from, s->packed, s->bias, &s->tail, y, zeros);
+    if (s->depthwise) qn_depthwise_f32(&s->c, from, s->packed, s->bias, &s->tail, y);
     else qn_conv_nhwc(&s->c, from, s->packed, s->bias, &s->tail, y, room);
     if (i) qn_free(from);
     from = y;
@@ -188,7 +188,7 @@ static void one_chain(int stages) {
     qn_free(strips), qn_free(got), drop(residual);
   }
   for (int i = 0; i < stages; i++) drop(data[i].weights), drop(data[i].bias), qn_free(data[i].packed);
-  qn_free(from), qn_free(zeros), drop(x);
+  qn_free(from), drop(x);
 }
 
 TEST(chains_strip_by_strip) {
