@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "kernel/simd.h"
+#include "kernel/tile.h"
 
 enum { COLUMNS = 256 /* of B packed at a time */ };
 
@@ -39,28 +40,29 @@ void qn_gemm_pack(int64_t k, int64_t n, const float *b, int64_t row_stride, int6
 }
 
 /* Rows and depth of A that are packed together: its block stays in the second cache while all panels of B pass. */
-enum { ROWS = 64, DEPTH = 384, TILE = 4 };
+enum { TILE = QN_TILE_ROWS, ROWS = 66 / TILE * TILE, DEPTH = 384 };
 
 /* Literal row numbers keep the sums in registers. */
 #define EACH_4(X) X(0) X(1) X(2) X(3)
 
-/* Four rows of A as [k][4]; rows from `rows` on are zero. */
+/* A tile's rows of A as [k][TILE]; rows from `rows` on are zero. */
 static void pack_rows(int64_t rows, int64_t k, const float *a, int64_t lda, float *to) {
   int64_t i = 0;
   if (rows == TILE)
-    for (; i + 4 <= k; i += 4, to += 16) {
+    for (; i + 4 <= k; i += 4) {
       qn_f32x4 v[4] = {qn_load4(a + i), qn_load4(a + lda + i), qn_load4(a + 2 * lda + i), qn_load4(a + 3 * lda + i)};
       qn_turn4(v);
-      for (int r = 0; r < 4; r++) qn_store4(to + 4 * r, v[r]);
+      for (int64_t c = 0; c < 4; c++, to += TILE) {
+        qn_store4(to, v[c]);
+        for (int64_t r = 4; r < TILE; r++) to[r] = a[r * lda + i + c];
+      }
     }
-  for (; i < k; i++, to += 4)
-    for (int64_t r = 0; r < 4; r++) to[r] = r < rows ? a[r * lda + i] : 0.0f;
+  for (; i < k; i++, to += TILE)
+    for (int64_t r = 0; r < TILE; r++) to[r] = r < rows ? a[r * lda + i] : 0.0f;
 }
 
-/* A tile of four packed rows and one panel, c = clamp(start + a·b); start and c may be the same. Sixteen registers hold it in
- * every engine; six rows would fit on paper and are 6 % faster in V8 since 2025, half as fast in older ones, which spill.
- * QN_IN_ORDER keeps the compiler from loading all of a first, which spills everywhere. A tile is a function of its own, so that
- * the engine optimizes it during the first large product. */
+/* A tile of packed rows and one panel, c = clamp(start + a·b); start and c may be the same. QN_IN_ORDER keeps the compiler from loading all
+ * of a first, which spills everywhere. A tile is a function of its own, so that the engine optimizes it during the first large product. */
 QN_NOINLINE static void tile(size_t k, const float *a, const float *b, const float *start, size_t start_stride, float *c, size_t ldc,
                              qn_f32x4 min, qn_f32x4 max) {
   qn_f32x4 x;
@@ -73,12 +75,12 @@ QN_NOINLINE static void tile(size_t k, const float *a, const float *b, const flo
 #define STORE(r)                                               \
   qn_store4(c + r * ldc, qn_min4(qn_max4(lo##r, min), max));   \
   qn_store4(c + r * ldc + 4, qn_min4(qn_max4(hi##r, min), max));
-  EACH_4(SET_UP)
+  QN_TILE_EACH(SET_UP)
   for (size_t i = 0; i < k; i++, a += TILE, b += QN_PANEL) {
     qn_f32x4 b0 = qn_load4(b), b1 = qn_load4(b + 4);
-    EACH_4(STEP)
+    QN_TILE_EACH(STEP)
   }
-  EACH_4(STORE)
+  QN_TILE_EACH(STORE)
 }
 
 /* What the panel at column j starts from: its bias, padded. */

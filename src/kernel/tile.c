@@ -40,11 +40,7 @@ void qn_tile_put_part(const qn_tile_out *o, qn_f32x4 sum, int64_t row, int64_t c
 }
 
 /* Literal row numbers keep the sums in registers, and row pointers with a size_t index keep wasm's addresses 32 bits wide. */
-#if QN_TILE_ROWS == 6
-#define EACH(X) X(0) X(1) X(2) X(3) X(4) X(5)
-#else
-#define EACH(X) X(0) X(1) X(2) X(3)
-#endif
+#define EACH QN_TILE_EACH
 
 /* How the sums of one panel are stored: at once where all columns of a tile's rows are wanted, else one by one. */
 typedef struct panel_out {

@@ -12,8 +12,10 @@
  * leave sixteen registers room for six rows; done apart, engines spill. */
 #if defined(__wasm_simd128__) && !defined(__wasm_relaxed_simd__)
 #define QN_TILE_ROWS 4
+#define QN_TILE_EACH(X) X(0) X(1) X(2) X(3)
 #else
 #define QN_TILE_ROWS 6
+#define QN_TILE_EACH(X) X(0) X(1) X(2) X(3) X(4) X(5)
 #endif
 #define QN_TILE_PANEL 8
 
