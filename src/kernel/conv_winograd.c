@@ -7,8 +7,8 @@
 #include "base/parallel.h"
 #include "kernel/tile.h"
 
-enum { IN_MAX = 6, POINTS_MAX = IN_MAX * IN_MAX, CACHE_BYTES = 384 * 1024 /* both transformed blocks */, TILES_MAX = 64, TILES_MIN = 8,
-       APART = 16 /* floats between matrices, so that the same place in all of them is not the same set of the cache */ };
+enum { IN_MAX = 6, POINTS_MAX = IN_MAX * IN_MAX, CACHE_BYTES = 384 * 1024 /* both transformed blocks */, TILES_MAX = 60, TILES_MIN = 12 /* multiples of the rows of a tile */,
+       LINE = 16 /* floats of a line of the cache */,       APART = 16 /* floats between matrices, so that the same place in all of them is not the same set of the cache */ };
 
 /* The points ±A and ±B of F(4×4). F(2×2) has ±1. */
 #define A 0.75
@@ -240,6 +240,8 @@ static void convolve(const void *argument, int64_t from, int64_t to, int worker)
         const float *line = py >= 0 && py < height ? picture + py * width * channels : NULL;
         for (int64_t u = 0, px = left; u < in; u++, px += w->dilation[1]) *pixel++ = line && px >= 0 && px < width ? line + px * channels : r.zeros;
       }
+      for (int q = 0; q < points; q++) /* so that what is not in the cache comes together */
+        for (int64_t k = 0; k < channels; k += LINE) (void)*(const volatile float *)(pixels[q] + k);
       (out_size == 4 ? input_tile_4 : input_tile_2)(pixels, (size_t)channels, r.v + t * v_stride, v_matrix);
     }
     tiles.rows = count;
