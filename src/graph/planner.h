@@ -3,6 +3,7 @@
 #define QN_GRAPH_PLANNER_H
 
 #include "graph/plan.h"
+#include "op/channels_last.h"
 
 /* State behind qn_step.planner while an operator's plan() or prepare() runs. */
 typedef struct qn_planner {
@@ -26,7 +27,5 @@ void qn_dims_to_last(int rank, const int64_t *in, int64_t *out);
 void qn_dims_to_plain(int rank, const int64_t *in, int64_t *out);
 /* Both orders hold the elements in the same sequence (one channel, or one point). `dims` in logical order. */
 bool qn_layout_is_trivial(int rank, const int64_t *dims);
-/* Steps of these two operators move the elements. */
-extern const qn_op qn_op_to_channels_last, qn_op_to_plain;
 
 #endif

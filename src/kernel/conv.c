@@ -104,12 +104,15 @@ static void depthwise_f32(const qn_conv *c, const float *x, const float *w, cons
 static void gather(const qn_conv *c, const float *x, int64_t point, qn_tap *taps, float *row) {
   int64_t channels = c->channels / c->groups, count = qn_window_taps(&c->window, point, taps, NULL);
   if (count < c->window.taps) memset(row, 0, (size_t)(channels * c->window.taps) * sizeof(float));
-  for (int64_t t = 0; t < count; t++) {
+  const bool dense = c->x.channel == 1 && c->x.point == channels;
+  for (int64_t t = 0, run; t < count; t += run) {
     const float *from = x + taps[t].at * c->x.point;
     float *to = row + taps[t].index * channels;
-    if (c->x.channel == 1) memcpy(to, from, (size_t)channels * sizeof(float));
-    else
-      for (int64_t i = 0; i < channels; i++) to[i] = from[i * c->x.channel];
+    run = 1; /* taps whose channels lie one after the other on both sides */
+    while (dense && t + run < count && taps[t + run].index == taps[t].index + run && taps[t + run].at == taps[t].at + run) run++;
+    int64_t i = 0;
+    for (; c->x.channel == 1 && i + 4 <= run * channels; i += 4) qn_store4(to + i, qn_load4(from + i)); /* few, mostly: less than a call of memcpy costs */
+    for (; i < run * channels; i++) to[i] = from[i * c->x.channel];
   }
 }
 

@@ -4,8 +4,12 @@
 #include "base/memory.h"
 #include "kernel/conv.h"
 #include "kernel/simd.h"
+#include "kernel/tile.h"
 
 enum { BLOCK = 24 };
+
+/* Columns of the packed weights, with those that fill the last panel. */
+static int64_t panels_of(int64_t columns) { return (columns + QN_PANEL - 1) / QN_PANEL * QN_PANEL; }
 
 size_t qn_conv_transpose_packed_count(int64_t groups, int64_t channels, int64_t group_maps, int64_t taps) {
   size_t columns, each, all;
@@ -29,8 +33,9 @@ void qn_conv_transpose_pack(int64_t groups, int64_t channels, int64_t group_maps
 
 size_t qn_conv_transpose_room(const qn_conv *c) {
   size_t columns, rows, sums, taps, total;
-  if (!qn_size_mul((size_t)(c->maps / c->groups), (size_t)c->window.taps, &columns) || columns > INT32_MAX ||
-      !qn_size_mul(columns, BLOCK * sizeof(float), &sums) || !qn_size_mul((size_t)(c->channels / c->groups), BLOCK * sizeof(float), &rows) ||
+  if (!qn_size_mul((size_t)(c->maps / c->groups), (size_t)c->window.taps, &columns) || columns > INT32_MAX) return 0;
+  columns = (size_t)panels_of((int64_t)columns);
+  if (!qn_size_mul(columns, BLOCK * sizeof(float), &sums) || !qn_size_mul((size_t)(c->channels / c->groups), BLOCK * sizeof(float), &rows) ||
       !qn_size_mul((size_t)qn_conv_tap_room(&c->window), sizeof(qn_tap), &taps) || !qn_size_add(rows, sums, &total) ||
       !qn_size_add(total, taps, &total) || !qn_size_add(total, (columns + 4) * sizeof(float) + QN_SLACK + 4 * QN_ALIGN, &total))
     return 0;
@@ -60,15 +65,19 @@ static bool partitions(const qn_conv *c) {
 /* Then nothing has to be summed: sums of a block, with bias and clamp, go where they belong, a line of taps at once. */
 static void partition(const qn_conv *c, const float *x, const float *packed, const float *bias, float *y, float *sums, float *biases) {
   const qn_plane p = qn_plane_of(&c->window);
-  const int64_t columns = c->maps * c->window.taps, length = c->maps * p.kernel_width, points = c->batch * c->window.out_points;
-  for (int64_t i = 0; i < columns; i++) biases[i] = bias ? bias[i % c->maps] : 0;
-  const qn_epilogue e = {biases, c->min, c->max};
+  const int64_t columns = c->maps * c->window.taps, panels = panels_of(columns), length = c->maps * p.kernel_width, points = c->batch * c->window.out_points;
+  for (int64_t i = 0; i < panels; i++) biases[i] = bias && i < columns ? bias[i % c->maps] : 0;
+  const float *row[BLOCK];
+  const uint8_t kinds[BLOCK] = {0};
+  qn_tiles tiles = {.row = row, .gathered = kinds, .runs = 1, .length = (size_t)c->channels, .depth = (size_t)c->channels};
+  const qn_tile_out out = {.y = sums, .columns = panels, .stride = panels, .bias = biases, .activation = {.min = c->min, .max = c->max}};
   float *line = y; /* of the output, where the taps of point (·, across) begin */
   for (int64_t first = 0, across = 0; first < points; first += BLOCK) {
-    int64_t count = points - first < BLOCK ? points - first : BLOCK;
-    qn_gemm(count, columns, c->channels, x + first * c->channels, c->channels, packed, sums, columns, &e);
-    const float *from = sums;
-    for (int64_t i = 0; i < count; i++) {
+    tiles.rows = points - first < BLOCK ? points - first : BLOCK;
+    for (int64_t i = 0; i < BLOCK; i++) row[i] = x + (first + (i < tiles.rows ? i : 0)) * c->channels;
+    qn_tile_run(&tiles, packed, &out);
+    for (int64_t i = 0; i < tiles.rows; i++) {
+      const float *from = sums + i * panels;
       for (int64_t ky = 0; ky < p.kernel_height; ky++, from += length) {
         float *to = line + ky * p.width * c->maps + across * length;
         int64_t k = 0;
@@ -85,7 +94,7 @@ void qn_conv_transpose_f32(const qn_conv *c, const float *x, const float *packed
   int64_t group_channels = c->channels / c->groups, group_maps = c->maps / c->groups, columns = group_maps * w->taps;
   float *rows = scratch;
   float *sums = (float *)((uint8_t *)scratch + qn_align_up((size_t)(BLOCK * group_channels) * sizeof(float)));
-  qn_tap *taps = (qn_tap *)(void *)((uint8_t *)sums + qn_align_up((size_t)(BLOCK * columns) * sizeof(float)));
+  qn_tap *taps = (qn_tap *)(void *)((uint8_t *)sums + qn_align_up((size_t)(BLOCK * panels_of(columns)) * sizeof(float)));
   if (partitions(c) && columns && group_channels) {
     partition(c, x, packed, bias, y, sums, (float *)(void *)taps);
     return;

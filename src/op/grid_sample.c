@@ -5,6 +5,8 @@
 #include "kernel/taps.h"
 #include "op/wide.h"
 
+enum { TOGETHER = 16 /* places whose results lie side by side in each channel */ };
+
 static qn_status grid_of(const qn_step *s, qn_grid *g) {
   static const char *const MODES[] = {"nearest", "linear", "cubic", "nearest", "bilinear", "bicubic"}, *const PADDINGS[] = {"zeros", "border", "reflection"};
   const char *mode = qn_attr_text(s, "mode", "linear"), *padding = qn_attr_text(s, "padding_mode", "zeros");
@@ -32,7 +34,7 @@ static qn_status plan_sample(qn_step *s) {
     return qn_step_fail(s, QN_ERR_TYPE, "elements of type %s cannot be interpolated in mode '%s'", qn_dtype_name(x->dtype), qn_attr_text(s, "mode", "linear"));
   int64_t dims[QN_MAX_RANK] = {x->dims[0], x->dims[1]};
   for (int d = 2; d < x->rank; d++) dims[d] = grid->dims[d - 1];
-  s->scratch_size = qn_taps_most(&g) * sizeof(qn_tap);
+  s->scratch_size = TOGETHER * qn_taps_most(&g) * sizeof(qn_tap);
   return qn_out_shape(s, 0, x->dtype, x->rank, dims);
 }
 
@@ -42,25 +44,38 @@ static qn_status run_sample(qn_step *s) {
   qn_grid g;
   QN_TRY(grid_of(s, &g));
   if (y->count == 0) return QN_OK;
-  qn_tap *taps = s->scratch;
-  int64_t channels = x->dims[1], plane = qn_product(g.dims, g.rank), places = qn_product(y->dims + 2, g.rank);
-  const size_t width = qn_dtype_size(x->dtype);
-  for (int64_t i = 0; i < y->dims[0] * places; i++) {
-    double at[QN_TAPS_RANK];
-    for (int d = 0; d < g.rank; d++) { /* x comes first; in float32 for all but double, so that ties in 'nearest' fall as elsewhere */
-      double v = qn_double_at(grid, i * g.rank + g.rank - 1 - d), n = (double)g.dims[d];
-      if (grid->dtype == QN_DOUBLE) at[d] = g.corners ? (v + 1) / 2 * (n - 1) : ((v + 1) * n - 1) / 2;
-      else at[d] = g.corners ? ((float)v + 1) / 2 * ((float)n - 1) : (((float)v + 1) * (float)n - 1) / 2;
+  const size_t most = qn_taps_most(&g), width = qn_dtype_size(x->dtype);
+  const int64_t channels = x->dims[1], plane = qn_product(g.dims, g.rank), places = qn_product(y->dims + 2, g.rank);
+  for (int64_t n = 0; n < y->dims[0]; n++)
+    for (int64_t first = 0; first < places; first += TOGETHER) {
+      const int64_t count = places - first < TOGETHER ? places - first : TOGETHER;
+      size_t found[TOGETHER];
+      for (int64_t i = 0; i < count; i++) {
+        double at[QN_TAPS_RANK];
+        for (int d = 0; d < g.rank; d++) { /* x comes first; in float32 for all but double, so that ties in 'nearest' fall as elsewhere */
+          double v = qn_double_at(grid, (n * places + first + i + 1) * g.rank - 1 - d), size = (double)g.dims[d];
+          if (grid->dtype == QN_DOUBLE) at[d] = g.corners ? (v + 1) / 2 * (size - 1) : ((v + 1) * size - 1) / 2;
+          else at[d] = g.corners ? ((float)v + 1) / 2 * ((float)size - 1) : (((float)v + 1) * (float)size - 1) / 2;
+        }
+        found[i] = qn_taps_at(&g, at, (qn_tap *)s->scratch + (size_t)i * most);
+      }
+      for (int64_t c = 0; c < channels; c++)
+        for (int64_t i = 0; i < count; i++) {
+          const qn_tap *taps = (const qn_tap *)s->scratch + (size_t)i * most;
+          const int64_t from = (n * channels + c) * plane, to = (n * channels + c) * places + first + i;
+          if (g.mode != QN_TAPS_NEAREST && x->dtype == QN_FLOAT) {
+            const float *p = (const float *)x->data + from;
+            double sum = 0;
+            size_t k = found[i];
+            for (; k >= 4; k -= 4, taps += 4) /* as 'linear' in two dimensions has, mostly */
+              sum += taps[0].weight * (double)p[taps[0].at] + taps[1].weight * (double)p[taps[1].at] + (taps[2].weight * (double)p[taps[2].at] + taps[3].weight * (double)p[taps[3].at]);
+            for (; k > 0; k--, taps++) sum += taps->weight * (double)p[taps->at];
+            ((float *)y->data)[to] = (float)sum;
+          } else if (g.mode != QN_TAPS_NEAREST) qn_put_double(y, to, qn_taps_sum(x->dtype, x->data, from, taps, found[i]));
+          else if (found[i]) memcpy((uint8_t *)y->data + (size_t)to * width, (const uint8_t *)x->data + (size_t)(from + taps[0].at) * width, width);
+          else memset((uint8_t *)y->data + (size_t)to * width, 0, width);
+        }
     }
-    size_t n = qn_taps_at(&g, at, taps);
-    for (int64_t c = 0; c < channels; c++) {
-      int64_t from = (i / places * channels + c) * plane, to = (i / places * channels + c) * places + i % places;
-      if (g.mode != QN_TAPS_NEAREST && x->dtype == QN_FLOAT) ((float *)y->data)[to] = (float)qn_taps_sum(QN_FLOAT, x->data, from, taps, n);
-      else if (g.mode != QN_TAPS_NEAREST) qn_put_double(y, to, qn_taps_sum(x->dtype, x->data, from, taps, n));
-      else if (n) memcpy((uint8_t *)y->data + (size_t)to * width, (const uint8_t *)x->data + (size_t)(from + taps[0].at) * width, width);
-      else memset((uint8_t *)y->data + (size_t)to * width, 0, width);
-    }
-  }
   return QN_OK;
 }
 
