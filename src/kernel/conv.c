@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "kernel/simd.h"
+#include "kernel/tile.h"
 
 enum { BLOCK_BYTES = 512 * 1024, BLOCK_MAX = 96, BLOCK_MIN = 12 };
 
@@ -101,8 +102,9 @@ static void depthwise_f32(const qn_conv *c, const float *x, const float *w, cons
   }
 }
 
-static void gather(const qn_conv *c, const float *x, int64_t point, qn_tap *taps, float *row) {
-  int64_t channels = c->channels / c->groups, count = qn_window_taps(&c->window, point, taps, NULL);
+/* One window as a row; x: the point that taps count from. */
+static void gather(const qn_conv *c, const float *x, const qn_tap *taps, int64_t count, float *row) {
+  int64_t channels = c->channels / c->groups;
   if (count < c->window.taps) memset(row, 0, (size_t)(channels * c->window.taps) * sizeof(float));
   const bool dense = c->x.channel == 1 && c->x.point == channels;
   for (int64_t t = 0, run; t < count; t += run) {
@@ -135,31 +137,43 @@ static void convolve(const void *argument, int64_t first, int64_t last, int work
   /* Depthwise weights in plain order: one tap after another is a column of the [taps, maps] matrix. */
   bool columns = depthwise(c->groups, c->maps, group_channels);
   bool direct = pointwise(c), straight = c->y.channel == 1;
+  const float *row[BLOCK_MAX + QN_TILE_ROWS];
+  const uint8_t kinds[BLOCK_MAX] = {0};
+  qn_tiles tiles = {.row = row, .gathered = kinds, .runs = 1, .length = (size_t)depth, .depth = (size_t)depth, .eights = true};
   size_t group_size = depth ? qn_gemm_packed_count(depth, group_maps, sizeof(float)) : 0;
   for (int64_t item = first; item < last; item++) {
     const int64_t p = item % j->blocks * block, g = item / j->blocks % c->groups, n = item / j->blocks / c->groups;
     const float *in = j->x + n * c->x.batch + g * group_channels * c->x.channel;
     float *out = j->y + n * c->y.batch + g * group_maps * c->y.channel;
-    qn_epilogue e = {j->bias ? j->bias + g * group_maps : NULL, c->min, c->max};
+    qn_tile_out to = {.columns = group_maps, .bias = j->bias ? j->bias + g * group_maps : NULL, .activation = {.min = c->min, .max = c->max}};
     int64_t count = c->window.out_points - p < block ? c->window.out_points - p : block;
     const float *a = in + p * c->x.point;
     int64_t lda = c->x.point;
     if (!direct) {
-      for (int64_t i = 0; i < count; i++) gather(c, in, p + i, taps, rows + i * depth);
+      const qn_window *w = &c->window;
+      const int d = w->rank - 1;
+      int64_t there = 0, shift = 0, x = p % w->out[d];
+      for (int64_t i = 0; i < count; i++, x = x + 1 == w->out[d] ? 0 : x + 1) {
+        if (there == w->taps && x && x * w->stride[d] - w->pad[d] + (w->kernel[d] - 1) * w->dilation[d] < w->in[d]) shift += w->stride[d]; /* the window before, all of it */
+        else there = qn_window_taps(w, p + i, taps, NULL), shift = 0;
+        gather(c, in + shift * c->x.point, taps, there, rows + i * depth);
+      }
       a = rows;
       lda = depth;
     }
     if (columns) {
       for (int64_t i = 0; i < count; i++) {
-        float sum = e.bias ? *e.bias : 0.0f;
+        float sum = to.bias ? *to.bias : 0.0f;
         for (int64_t t = 0; t < depth; t++) sum += a[i * lda + t] * packed[t * c->maps + g];
         out[(p + i) * c->y.point] = qn_clampf(sum, c->min, c->max);
       }
       continue;
     }
-    float *to = straight ? out + p * c->y.point : sums;
-    int64_t ldc = straight ? c->y.point : group_maps;
-    qn_gemm(count, group_maps, depth, a, lda, packed + (size_t)g * group_size, to, ldc, &e);
+    to.y = straight ? out + p * c->y.point : sums;
+    to.stride = straight ? c->y.point : group_maps;
+    tiles.rows = count;
+    for (int64_t i = 0; i < count + QN_TILE_ROWS; i++) row[i] = a + (i < count ? i : 0) * lda;
+    qn_tile_run(&tiles, packed + (size_t)g * group_size, &to);
     for (int64_t m = 0; !straight && m < group_maps; m++)
       for (int64_t i = 0; i < count; i++) out[m * c->y.channel + (p + i) * c->y.point] = sums[i * group_maps + m];
   }

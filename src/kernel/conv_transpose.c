@@ -69,7 +69,7 @@ static void partition(const qn_conv *c, const float *x, const float *packed, con
   for (int64_t i = 0; i < panels; i++) biases[i] = bias && i < columns ? bias[i % c->maps] : 0;
   const float *row[BLOCK];
   const uint8_t kinds[BLOCK] = {0};
-  qn_tiles tiles = {.row = row, .gathered = kinds, .runs = 1, .length = (size_t)c->channels, .depth = (size_t)c->channels};
+  qn_tiles tiles = {.row = row, .gathered = kinds, .runs = 1, .length = (size_t)c->channels, .depth = (size_t)c->channels, .eights = true};
   const qn_tile_out out = {.y = sums, .columns = panels, .stride = panels, .bias = biases, .activation = {.min = c->min, .max = c->max}};
   float *line = y; /* of the output, where the taps of point (·, across) begin */
   for (int64_t first = 0, across = 0; first < points; first += BLOCK) {

@@ -128,7 +128,7 @@ QN_NOINLINE static void panel4(const qn_tiles *t, const float *packed, const qn_
 
 void qn_tile_run(const qn_tiles *tiles, const float *packed, const qn_tile_out *out) {
   for (int64_t j = 0, width; j < out->columns; j += width) {
-    width = width_at(out->columns, j);
+    width = tiles->eights ? PANEL : width_at(out->columns, j);
     (width == PANEL ? panel8 : panel4)(tiles, packed, out, j);
     packed += width * (int64_t)tiles->depth;
   }

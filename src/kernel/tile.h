@@ -3,6 +3,7 @@
 #ifndef QN_KERNEL_TILE_H
 #define QN_KERNEL_TILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,7 @@ typedef struct qn_tiles {
   const size_t *offset;       /* [runs] from the row's pointer, in floats */
   size_t runs, length;        /* runs · length == depth */
   size_t depth;
+  bool eights;                /* the weights are packed by qn_gemm_pack(), in panels of 8 columns to the last */
 } qn_tiles;
 
 typedef struct qn_tile_out {
