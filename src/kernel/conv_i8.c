@@ -5,7 +5,10 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 
-enum { BLOCK_BYTES = 256 * 1024, BLOCK_MIN = 8 };
+enum { BLOCK_BYTES = 256 * 1024, BLOCK_MIN = 8, POINTS = 8 /* of a depthwise convolution at a time */ };
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+/* Sums of one depthwise point, in whole vectors. */
+static int64_t pitch_of(const qn_conv *c) { return (c->maps + 7) / 8 * 8; }
 
 /* Rows of int16 that are made at a time, in whole tiles. */
 static int64_t block_of(int64_t depth, int64_t points) {
@@ -71,7 +74,7 @@ static rooms lay_out(const qn_conv *c, uint8_t *base) {
   if (depthwise) {
     r.pointers = take(&r, base, (size_t)taps + 1, sizeof *r.pointers);
     r.blank = take(&r, base, (size_t)c->channels, 1);
-    r.sums = take(&r, base, (size_t)c->maps + 8, sizeof(int32_t));
+    r.sums = take(&r, base, (size_t)pitch_of(c) * POINTS, sizeof(int32_t));
     r.start = take(&r, base, (size_t)c->maps + 8, sizeof(int32_t));
     return r;
   }
@@ -108,15 +111,18 @@ static void advance(const qn_window *w, cursor *p) {
   }
 }
 
-/* The window lies within the input as a whole: *corner is the point of its first tap. */
-static bool interior(const qn_window *w, const cursor *p, int64_t *corner) {
+/* How many points of a row from here on, at most `most`, have windows that lie within the input as a whole; *corner is the first tap of the first. */
+static int64_t interior(const qn_window *w, const cursor *p, int64_t most, int64_t *corner) {
+  int64_t room = 0;
   *corner = 0;
   for (int d = 0; d < w->rank; d++) {
     const int64_t first = p->at[d] * w->stride[d] - w->pad[d];
-    if (first < 0 || first + (w->kernel[d] - 1) * w->dilation[d] >= w->in[d]) return false;
+    room = w->in[d] - 1 - (w->kernel[d] - 1) * w->dilation[d] - first;
+    if (first < 0 || room < 0) return 0;
     *corner = *corner * w->in[d] + first;
   }
-  return true;
+  const int axis = w->rank - 1;
+  return least(least(room / w->stride[axis] + 1, w->out[axis] - p->at[axis]), most);
 }
 
 /* Only where a window fits the input at all, which keeps the products in range. */
@@ -163,21 +169,25 @@ static void depthwise(const void *argument, int64_t first, int64_t last, int wor
   rooms r = rooms_of(j, worker);
   memset(r.blank, (uint8_t)j->x_zero, (size_t)c->channels);
   qn_depthwise_i8_start(c->maps, pairs, j->x_zero, j->packed, j->out->offset, r.start);
-  r.pointers[2 * pairs - 1] = r.blank;
   cursor at = cursor_at(w, first % w->out_points);
-  for (int64_t i = first, corner; i < last; i++, advance(w, &at)) {
+  const int axis = w->rank - 1;
+  const int64_t step = w->stride[axis] * c->x.point, pitch = pitch_of(c);
+  int32_t *sums = (int32_t *)(void *)r.sums;
+  for (int64_t i = first, count, corner; i < last; i += count, at.at[axis] += count - 1, advance(w, &at)) {
     const int64_t n = i / w->out_points, p = i % w->out_points;
     const uint8_t *in = j->x + n * c->x.batch;
-    if (interior(w, &at, &corner)) {
+    count = interior(w, &at, least(POINTS, last - i), &corner);
+    if (count) { /* their taps lie as many steps further */
+      r.pointers[2 * pairs - 1] = in + corner * c->x.point; /* the odd one out, whose weights are zeros */
       for (int64_t t = 0; t < w->taps; t++) r.pointers[t] = in + corner * c->x.point + r.offsets[t];
     } else {
       const int64_t inside = qn_window_taps(w, p, r.taps, NULL);
-      for (int64_t t = 0; t < w->taps; t++) r.pointers[t] = r.blank;
+      count = 1;
+      for (int64_t t = 0; t < 2 * pairs; t++) r.pointers[t] = r.blank;
       for (int64_t t = 0; t < inside; t++) r.pointers[r.taps[t].index] = in + r.taps[t].at * c->x.point;
     }
-    int32_t *sums = (int32_t *)(void *)r.sums;
-    qn_depthwise_i8_point(c->channels, pairs, r.pointers, j->x_signed, j->packed, r.start, sums);
-    qn_i8_finish(j->out, 0, c->maps, 1, sums, c->maps, j->y + (n * c->y.batch + p * c->y.point) * size, c->maps);
+    qn_depthwise_i8_points(count, step, c->channels, pairs, r.pointers, j->x_signed, j->packed, r.start, sums, pitch);
+    qn_i8_finish(j->out, 0, c->maps, count, sums, pitch, j->y + (n * c->y.batch + p * c->y.point) * size, c->y.point);
   }
 }
 
@@ -201,24 +211,40 @@ static void depthwise_planes(const qn_conv *c, const uint8_t *x, bool x_signed, 
       }
 }
 
-/* Row [tap, channel] of one output point. run: taps whose channels follow each other in memory. */
-static void gather(const qn_conv *c, const uint8_t *in, bool x_signed, int32_t x_zero, int64_t run, int64_t p, const cursor *at, const rooms *r, int16_t *row) {
+#ifdef __wasm_simd128__
+enum { WIDE = 8 };
+#else
+enum { WIDE = 1 };
+#endif
+
+/* Rows [count, lda] of [tap, channel], of output points from p on. run: taps whose channels follow each other in memory. */
+static void gather(const qn_conv *c, const uint8_t *in, bool x_signed, int32_t x_zero, int64_t run, int64_t p, int64_t count, const rooms *r, int16_t *row, int64_t lda) {
   const qn_window *w = &c->window;
-  const int64_t channels = c->channels / c->groups, depth = channels * w->taps;
-  int64_t corner;
-  row[qn_gemm_i8_depth(depth) - 1] = 0;
-  if (c->x.channel == 1 && interior(w, at, &corner)) {
-    for (int64_t t = 0; t < w->taps; t += run) qn_i8_widen(in + corner * c->x.point + r->offsets[t], x_signed, x_zero, run * channels, row + t * channels);
-    return;
-  }
-  const int64_t inside = qn_window_taps(w, p, r->taps, NULL);
-  if (inside < w->taps) memset(row, 0, (size_t)depth * sizeof *row);
-  for (int64_t t = 0; t < inside; t++) {
-    const uint8_t *from = in + r->taps[t].at * c->x.point;
-    int16_t *to = row + r->taps[t].index * channels;
-    if (c->x.channel == 1) qn_i8_widen(from, x_signed, x_zero, channels, to);
-    else
-      for (int64_t k = 0; k < channels; k++) qn_i8_widen(from + k * c->x.channel, x_signed, x_zero, 1, to + k);
+  const int64_t channels = c->channels / c->groups, depth = channels * w->taps, step = w->stride[w->rank - 1] * c->x.point;
+  cursor at = cursor_at(w, p);
+  for (int64_t k = 0, few, corner; k < count; k += few, at.at[w->rank - 1] += few - 1, advance(w, &at)) {
+    few = c->x.channel == 1 ? interior(w, &at, count - k, &corner) : 0;
+    if (few) {
+      const uint8_t *from = in + corner * c->x.point;
+      for (int64_t i = 0; i < few; i++, row += lda, from += step) {
+        /* whole vectors: what is too many, the next run, row or nothing takes the place of */
+        for (int64_t t = 0; t < w->taps; t += run) qn_i8_widen(from + r->offsets[t], x_signed, x_zero, (run * channels + WIDE - 1) / WIDE * WIDE, row + t * channels);
+        if (depth % 2) row[depth] = 0;
+      }
+      continue;
+    }
+    const int64_t inside = qn_window_taps(w, p + k, r->taps, NULL);
+    few = 1;
+    if (inside < w->taps) memset(row, 0, (size_t)depth * sizeof *row);
+    if (depth % 2) row[depth] = 0;
+    for (int64_t t = 0; t < inside; t++) {
+      const uint8_t *from = in + r->taps[t].at * c->x.point;
+      int16_t *to = row + r->taps[t].index * channels;
+      if (c->x.channel == 1) qn_i8_widen(from, x_signed, x_zero, channels, to);
+      else
+        for (int64_t m = 0; m < channels; m++) qn_i8_widen(from + m * c->x.channel, x_signed, x_zero, 1, to + m);
+    }
+    row += lda;
   }
 }
 
@@ -254,10 +280,7 @@ static void convolve(const void *argument, int64_t first, int64_t last, int work
     if (out.scale) out.scale += column;
     if (out.bias) out.bias += column;
     if (which != found && matrix) qn_i8_widen(in + p * c->x.point, j->x_signed, j->x_zero, count * depth, r.rows);
-    if (which != found && !matrix && depth) {
-      cursor at = cursor_at(w, p);
-      for (int64_t k = 0; k < count; k++, advance(w, &at)) gather(c, in, j->x_signed, j->x_zero, run, p + k, &at, &r, r.rows + k * lda);
-    }
+    if (which != found && !matrix && depth) gather(c, in, j->x_signed, j->x_zero, run, p, count, &r, r.rows, lda);
     found = which;
     uint8_t *to = j->y + (size_t)(n * c->y.batch + column * c->y.channel + p * c->y.point) * size;
     qn_gemm_i8(count, width, depth, r.rows, lda, (const int8_t *)j->packed + (size_t)g * each + from * lda, j->zero ? j->zero + column : NULL, &out,

@@ -24,8 +24,9 @@ size_t qn_depthwise_i8_packed_size(int64_t channels, int64_t taps);
 void qn_depthwise_i8_pack(int64_t channels, int64_t taps, const void *w, bool is_signed, const int32_t *zero, int16_t *packed);
 /* start [channels rounded up to 8] = offset - x_zero · Σ w: what a sum starts from when its taps keep their zero point. */
 void qn_depthwise_i8_start(int64_t channels, int64_t pairs, int32_t x_zero, const int16_t *packed, const int32_t *offset, int32_t *start);
-/* One output point. taps: [2 · pairs] where each tap's channels lie, maybe in a row of zero points. sums, start: [channels rounded up to 8] */
-void qn_depthwise_i8_point(int64_t channels, int64_t pairs, const uint8_t *const *taps, bool x_signed, const int16_t *packed, const int32_t *start,
-                           int32_t *sums);
+/* Output points of one row whose windows lie `step` bytes apart. taps: [2 · pairs] where each tap's channels lie for the first of them, maybe in a row of
+ * zero points where there is no other. start: [channels rounded up to 8]; sums: [count, pitch], pitch the same or more. */
+void qn_depthwise_i8_points(int64_t count, int64_t step, int64_t channels, int64_t pairs, const uint8_t *const *taps, bool x_signed, const int16_t *packed,
+                            const int32_t *start, int32_t *sums, int64_t pitch);
 
 #endif
