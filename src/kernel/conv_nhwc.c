@@ -99,11 +99,23 @@ static void gather(const qn_conv *c, const qn_plane *p, const float *x, int64_t 
   }
 }
 
+/* The picture is the matrix: its points one by one. */
+static bool is_matrix(const qn_conv *c, const qn_plane *p) {
+  return c->window.taps == 1 && p->stride_x == 1 && p->stride_y == 1 && !p->pad_x && !p->pad_y && p->width == p->out_width && p->height == p->out_height;
+}
+
 /* Where the rows of output points [first, first + count) are: in the picture itself for tiles whose windows all lie inside. */
 static void find_rows(const qn_conv *c, const qn_plane *p, const float *x, int64_t first, int64_t count, const rooms *r) {
   int64_t depth = c->channels / c->groups * c->window.taps, oy = first / p->out_width, ox = first % p->out_width;
   int64_t reach_y = (p->kernel_height - 1) * p->dilation_y, reach_x = (p->kernel_width - 1) * p->dilation_x;
   float *gathered = r->gathered;
+  if (is_matrix(c, p)) {
+    const int64_t all = (count + QN_TILE_ROWS - 1) / QN_TILE_ROWS;
+    const float *row = x + first * c->channels;
+    memset(r->kinds, 0, (size_t)all);
+    for (size_t i = 0; i < (size_t)(all * QN_TILE_ROWS); i++, row += i < (size_t)count ? c->channels : 0) r->rows[i] = i < (size_t)count ? row : r->rows[0];
+    return;
+  }
   for (int64_t i = 0; i < count; i += QN_TILE_ROWS) {
     int64_t top[QN_TILE_ROWS], left[QN_TILE_ROWS], rows = count - i < QN_TILE_ROWS ? count - i : QN_TILE_ROWS;
     bool inside = true;
