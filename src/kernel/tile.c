@@ -42,6 +42,8 @@ void qn_tile_put_part(const qn_tile_out *o, qn_f32x4 sum, int64_t row, int64_t c
 /* Literal row numbers keep the sums in registers, and row pointers with a size_t index keep wasm's addresses 32 bits wide. */
 #define EACH QN_TILE_EACH
 
+#define SOME(X) X(0) X(1) X(2) X(3) if (!few) { QN_TILE_REST(X) }
+
 /* How the sums of one panel are stored: at once where all columns of a tile's rows are wanted, else one by one. */
 typedef struct panel_out {
   const qn_tile_out *o;
@@ -63,17 +65,18 @@ QN_NOINLINE static void put_parts(const panel_out *p, const float *sums, int64_t
 #define CLAMP(v) v = qn_min4(qn_max4(v, p.min), p.max);
 #define GATE(v) v = qn_activate4(&o->activation, v);
 
-/* One panel for all rows: 8 columns, or 4. */
-static QN_INLINE void panel(const bool wide, const qn_tiles *t, const float *packed, const qn_tile_out *o, int64_t column) {
-  const float *const *row = (const float *const *)t->row;
+/* One panel for rows [from, to): 8 columns, or 4. few: tiles of four rows. */
+static QN_INLINE void panel(const bool wide, const bool few, const qn_tiles *t, const float *packed, const qn_tile_out *o, int64_t column, int64_t from, int64_t to) {
+  const int64_t count = few ? 4 : ROWS;
+  const float *const *row = (const float *const *)t->row + from;
   const panel_out p = panel_out_of(o, column, wide ? PANEL : NARROW);
   const size_t stride = (size_t)o->stride, residual_stride = (size_t)o->residual_stride;
-  float *y = o->y + column;
-  const float *residual = p.add ? o->residual + column : y;
+  float *y = o->y + (size_t)from * stride + column;
+  const float *residual = p.add ? o->residual + (size_t)from * residual_stride + column : y;
   const qn_f32x4 bias0 = o->bias ? qn_load4(o->bias + column) : qn_splat4(0), bias1 = wide && o->bias ? qn_load4(o->bias + column + 4) : qn_splat4(0);
-  for (int64_t first = 0, tile = 0; first < t->rows; first += ROWS, tile++, row += ROWS, y += ROWS * stride, residual += ROWS * residual_stride) {
+  for (int64_t first = from; first < to; first += count, row += count, y += (size_t)count * stride, residual += (size_t)count * residual_stride) {
     size_t runs = t->runs, length = t->length;
-    if (t->gathered[tile]) runs = 1, length = t->depth;
+    if (!few && t->gathered[first / ROWS]) runs = 1, length = t->depth;
     const float *b = packed;
     qn_f32x4 x, b0, b1;
 #define SET_UP(r) qn_f32x4 lo##r = bias0, hi##r = bias1;
@@ -89,47 +92,58 @@ static QN_INLINE void panel(const bool wide, const qn_tiles *t, const float *pac
   x = qn_load_splat4(a##r + i);   \
   lo##r = qn_madd4(x, b0, lo##r); \
   hi##r = qn_madd4(x, b1, hi##r);
-        EACH(STEP)
+        SOME(STEP)
       }
       for (; !wide && i < length; i++, b += NARROW) {
 #define STEP4(r) lo##r = qn_madd4(qn_load_splat4(a##r + i), b0, lo##r);
         b0 = qn_load4(b);
-        EACH(STEP4)
+        SOME(STEP4)
       }
     }
-    if (!p.whole || first + ROWS > t->rows) {
+    if (!p.whole || first + count > to) {
       float sums[ROWS * PANEL];
 #define KEEP(r) qn_store4(sums + r * PANEL, lo##r), qn_store4(sums + r * PANEL + 4, hi##r);
-      EACH(KEEP)
-      put_parts(&p, sums, first, t->rows - first < ROWS ? t->rows - first : ROWS, wide ? PANEL : NARROW);
+      SOME(KEEP)
+      put_parts(&p, sums, first, to - first < count ? to - first : count, wide ? PANEL : NARROW);
       continue;
     }
     if (p.add) {
 #define ADD(r)                                                     \
   lo##r = qn_add(lo##r, qn_load4(residual + r * residual_stride)); \
   if (wide) hi##r = qn_add(hi##r, qn_load4(residual + r * residual_stride + 4));
-      EACH(ADD)
+      SOME(ADD)
     }
     if (o->activation.gated) {
 #define GATE2(r) GATE(lo##r) if (wide) GATE(hi##r)
-      EACH(GATE2)
+      SOME(GATE2)
     } else {
 #define CLAMP2(r) CLAMP(lo##r) CLAMP(hi##r)
-      EACH(CLAMP2)
+      SOME(CLAMP2)
     }
 #define STORE(r)                     \
   qn_store4(y + r * stride, lo##r);  \
   if (wide) qn_store4(y + r * stride + 4, hi##r);
-    EACH(STORE)
+    SOME(STORE)
   }
 }
-QN_NOINLINE static void panel8(const qn_tiles *t, const float *packed, const qn_tile_out *o, int64_t column) { panel(true, t, packed, o, column); }
-QN_NOINLINE static void panel4(const qn_tiles *t, const float *packed, const qn_tile_out *o, int64_t column) { panel(false, t, packed, o, column); }
+#define PANEL_OF(name, WIDE, FEW) \
+  QN_NOINLINE static void name(const qn_tiles *t, const float *packed, const qn_tile_out *o, int64_t column, int64_t from, int64_t to) { panel(WIDE, FEW, t, packed, o, column, from, to); }
+PANEL_OF(panel8, true, false)
+PANEL_OF(panel4, false, false)
+PANEL_OF(panel8_few, true, true)
 
 void qn_tile_run(const qn_tiles *tiles, const float *packed, const qn_tile_out *out) {
+  int64_t few = tiles->alike && ROWS > 4 ? tiles->rows % ROWS : 0; /* rows for which tiles of four are less work */
+  if (few == 1 || few == 2) few += ROWS;
+  if (few == 5 || few > tiles->rows) few = 0;
   for (int64_t j = 0, width; j < out->columns; j += width) {
     width = tiles->eights ? PANEL : width_at(out->columns, j);
-    (width == PANEL ? panel8 : panel4)(tiles, packed, out, j);
+    if (width == PANEL) {
+      panel8(tiles, packed, out, j, 0, tiles->rows - few);
+      if (few) panel8_few(tiles, packed, out, j, tiles->rows - few, tiles->rows);
+    } else {
+      panel4(tiles, packed, out, j, 0, tiles->rows);
+    }
     packed += width * (int64_t)tiles->depth;
   }
 }

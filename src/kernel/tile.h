@@ -14,9 +14,11 @@
 #if defined(__wasm_simd128__) && !defined(__wasm_relaxed_simd__)
 #define QN_TILE_ROWS 4
 #define QN_TILE_EACH(X) X(0) X(1) X(2) X(3)
+#define QN_TILE_REST(X)
 #else
 #define QN_TILE_ROWS 6
-#define QN_TILE_EACH(X) X(0) X(1) X(2) X(3) X(4) X(5)
+#define QN_TILE_EACH(X) X(0) X(1) X(2) X(3) QN_TILE_REST(X)
+#define QN_TILE_REST(X) X(4) X(5)
 #endif
 #define QN_TILE_PANEL 8
 
@@ -33,6 +35,7 @@ typedef struct qn_tiles {
   const size_t *offset;       /* [runs] from the row's pointer, in floats */
   size_t runs, length;        /* runs · length == depth */
   size_t depth;
+  bool alike;                 /* no tile is gathered, so that the last rows may be tiles of four */
   bool eights;                /* the weights are packed by qn_gemm_pack(), in panels of 8 columns to the last */
 } qn_tiles;
 
