@@ -19,6 +19,7 @@ if (!existsSync(stamp) || statSync(stamp).mtimeMs < newest || !existsSync('dist/
   await Promise.all([
     build({ ...shared, format: 'esm', entryPoints: ['web/index.js', 'web/ort.js'], outdir: 'dist' }),
     build({ ...shared, format: 'esm', entryPoints: ['web/worker/worker.js'], outfile: 'dist/worker.js' }),
+    build({ ...shared, format: 'esm', entryPoints: ['web/core/delivery.js'], outfile: 'dist/delivery.js' }),
     build({ ...shared, format: 'esm', entryPoints: ['web/report/index.js'], outfile: 'dist/report.js' }),
     build({ ...shared, format: 'esm', entryPoints: ['web/monitor/index.js'], outfile: 'dist/monitor.js' }),
     build({ ...shared, format: 'esm', entryPoints: ['web/cli/main.js'], outfile: 'dist/cli.js' }),
@@ -28,6 +29,11 @@ if (!existsSync(stamp) || statSync(stamp).mtimeMs < newest || !existsSync('dist/
     build({ ...classic, format: 'cjs', platform: 'node', banner: { js: 'var QUERN_SCRIPT_URL = typeof __filename === "string" ? require("node:url").pathToFileURL(__filename).href : document.currentScript.src;' },
       entryPoints: ['web/index.js', 'web/ort.js'], outdir: 'dist', outExtension: { '.js': '.cjs' } }),
   ]);
+  // the minifier drops the words that keep bundlers from following a URL which is only known while the page runs
+  for (const file of readdirSync('dist').filter((f) => /\.c?js$/.test(f))) {
+    const text = readFileSync(`dist/${file}`, 'utf8');
+    writeFileSync(`dist/${file}`, text.replace(/\bimport\((?=[\w$]+\)|new URL)/g, 'import(/* webpackIgnore: true *//* @vite-ignore */'));
+  }
   execFileSync('node_modules/.bin/tsc', ['-p', 'web/tsconfig.json', '--noEmit', 'false', '--declaration', '--emitDeclarationOnly', '--outDir', 'dist/types'], { stdio: 'inherit' });
   for (const file of ['ort/ort-types.d.ts', 'ort/ort-types.d.cts']) copyFileSync('web/ort/ort-types.d.ts', `dist/types/${file}`); // written by hand, so not by tsc
   writeFileSync(stamp, id);

@@ -3,7 +3,7 @@ import { QuernError } from './core/errors.js';
 import { inspectLocal } from './core/inspect.js';
 import { LocalModel } from './core/model.js';
 import { isNode, isPage } from './core/platform.js';
-import { init, workerOption } from './core/runtime.js';
+import { getDelivery, init, workerOption } from './core/runtime.js';
 import { describeSource } from './core/source.js';
 import { Tensor } from './core/tensor.js';
 import { threadsFor } from './core/threads.js';
@@ -30,10 +30,14 @@ export { QuernError, Tensor, init, version };
  * @typedef {import('./core/runtime.js').InitOptions} InitOptions
  * @typedef {import('./core/inspect.js').Inspection} Inspection
  * @typedef {import('./core/profile.js').ProfileTable} ProfileTable
+ * @typedef {import('./delivery/delivered.js').DeliveryOptions} DeliveryOptions
+ * @typedef {import('./delivery/library.js').DeliveryEvent} DeliveryEvent
+ * @typedef {typeof import('./delivery/library.js').cache} Cache
  *
  * worker: false computes on the calling thread, where runSync() is possible. externalData: files that the model refers to, when they do
  * not lie beside it. deterministic: the same bits on every machine, a little slower. skipPasses: for tests, what of the graph is left as it is.
- * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, worker?: boolean, backend?: 'auto' | 'cpu', threads?: 'auto' | number,
+ * integrity: "sha256-" and the base64 of what the file must be. Of packages only: onEvent and the options of DeliveryOptions, see docs/DELIVERY.md.
+ * @typedef {DeliveryOptions & { signal?: AbortSignal, onProgress?: (progress: Progress) => void, onEvent?: (event: DeliveryEvent) => void, integrity?: string, worker?: boolean, backend?: 'auto' | 'cpu', threads?: 'auto' | number,
  *   deterministic?: boolean, externalData?: Record<string, Source> | Map<string, Source>, skipPasses?: number }} LoadOptions
  *
  * @typedef {object} Model
@@ -47,8 +51,15 @@ export { QuernError, Tensor, init, version };
  * @property {() => Record<string, any> | Promise<Record<string, any>>} state copies of the bound inputs, by name
  * @property {(input: ImageInput | AudioInput, options?: PredictOptions) => Promise<any>} predict what the package is for
  * @property {(options?: { profile?: boolean }) => Report} report profile: times runs node by node from the first call on
+ * @property {() => Promise<boolean>} update asks for a newer version of the package now; true: the next query uses it
  * @property {() => void} dispose
  */
+
+/** @param {keyof Cache} name @returns {any} */
+const late = (name) => async (/** @type {any[]} */ ...args) => /** @type {any} */ ((await getDelivery()).cache)[name](...args);
+
+/** What this origin keeps of models. @type {Cache} */
+export const cache = { list: late('list'), clear: late('clear'), delete: late('delete'), persist: late('persist') };
 
 /**
  * Loads a model: an .onnx file, or a package (a folder with manifest.json) by its URL.
@@ -83,10 +94,12 @@ export function inspect(source, options = {}) {
  * @param {(spec: import('./core/source.js').SourceSpec, how: import('./core/model.js').LocalOptions & import('./worker/client.js').LoadOptions) => Promise<any>} here
  * @returns {Promise<any>}
  */
-async function placed(source, { signal, onProgress, worker, deterministic, threads, skipPasses, shapes, externalData: given = {} }, inWorker, here) {
+async function placed(source, options, inWorker, here) {
+  const { signal, onProgress, onEvent, worker, deterministic, threads, skipPasses, shapes, integrity, externalData: given = {} } = options;
+  const { keys, channel, mirrors, update, cache, cacheBudget } = options, delivery = { keys, channel, mirrors, update, cache, cacheBudget };
   const spec = describeSource(source);
   const externalData = new Map([...(given instanceof Map ? given : Object.entries(given))].map(([name, file]) => [name, describeSource(file)]));
-  const how = { signal, onProgress, externalData, deterministic, threads: threads ? threadsFor(threads, workerOption() === false ? undefined : startHelper) : undefined, skipPasses, shapes };
+  const how = { signal, onProgress, onEvent, externalData, deterministic, threads: threads ? threadsFor(threads, workerOption() === false ? undefined : startHelper) : undefined, skipPasses, shapes, integrity, delivery };
   let whereReason = 'worker: false';
   if (isNode) whereReason = 'Node';
   else if (!isPage) whereReason = 'already in a worker';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { digest, sha256 } from '../../web/core/sha256.js';
+import { digest, sha256 } from '../../web/delivery/sha256.js';
 
 test('SHA-256 without WebCrypto equals node:crypto, around every block boundary', async () => {
   for (const n of [0, 1, 3, 55, 56, 57, 63, 64, 65, 119, 120, 128, 1000, 100001]) {

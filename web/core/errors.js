@@ -9,6 +9,8 @@
  * @typedef {{ code: QuernErrorCode, message: string, node: string, op: string }} ErrorData
  */
 
+const MARK = Symbol.for('quern.error');
+
 /** Every failure of Quern. `message` is a full sentence; `node` and `op` name the place in the model, or are "". */
 export class QuernError extends Error {
   /**
@@ -24,6 +26,15 @@ export class QuernError extends Error {
     this.code = code;
     this.node = node;
     this.op = op;
+  }
+
+  get [MARK]() {
+    return true;
+  }
+
+  /** index.js and delivery.js each have this class: what one throws, the other has to know. @param {any} error */
+  static [Symbol.hasInstance](error) {
+    return Boolean(error?.[MARK]);
   }
 }
 

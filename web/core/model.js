@@ -1,18 +1,16 @@
 // A loaded model or package on this thread.
 import { snapshotAudio } from './audio.js';
 import { QuernError } from './errors.js';
-import { Heap } from './heap.js';
 import { snapshotImage } from './image.js';
-import { expectedOf, fileOf, manifestOf, readManifest, sizeOf } from './package.js';
+import { Loaded } from './loaded.js';
+import { isPackage } from './package.js';
 import { isNode, isPage, now } from './platform.js';
 import { hasRelaxedSimd } from './probe.js';
 import { Profile } from './profile.js';
-import { getModule } from './runtime.js';
+import { getDelivery, getModule } from './runtime.js';
 import { Session } from './session.js';
 import { baseOf, openSource } from './source.js';
 import { build, version } from './version.js';
-import { Ocr } from '../predict/ocr.js';
-import { Vad } from '../predict/vad.js';
 
 /**
  * @typedef {import('./session.js').Progress} Progress
@@ -21,14 +19,18 @@ import { Vad } from '../predict/vad.js';
  * @typedef {import('./image.js').ImageSpec} ImageSpec
  * @typedef {import('./heap.js').Port} Port
  * @typedef {import('./tensor.js').InputValue} InputValue
- * @typedef {import('./package.js').Package} Package
- * module: compiled already (in a worker, by the page that started it). deterministic: the same bits on every machine.
- * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, externalData?: Map<string, SourceSpec>, deterministic?: boolean,
- *   module?: WebAssembly.Module, threads?: import('./threads.js').Threads, whereReason?: string, skipPasses?: number }} LocalOptions
+ * @typedef {import('../delivery/delivered.js').Delivered} Delivered
+ * @typedef {import('../delivery/delivered.js').DeliveryOptions} DeliveryOptions
+ * @typedef {import('../delivery/library.js').DeliveryEvent} DeliveryEvent
+ * module: compiled already (in a worker, by the page that started it); deliveryUrl: from there too. deterministic: the same bits on every machine.
+ * integrity: of a plain model, "sha256-" and the base64 of its hash. onEvent: what happens to a package while it is used.
+ * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, externalData?: Map<string, SourceSpec>, deterministic?: boolean, integrity?: string,
+ *   module?: WebAssembly.Module, threads?: import('./threads.js').Threads, whereReason?: string, skipPasses?: number, delivery?: DeliveryOptions,
+ *   deliveryUrl?: string, onEvent?: (event: DeliveryEvent) => void }} LocalOptions
  * @typedef {{ version: string, build: string, variant: string, backend: 'cpu', backendReason: string, threads: number, threadsReason: string, helped: number,
  *   where: 'page' | 'worker' | 'node', whereReason: string, url: string, name: string, modelVersion: string, heapBytes: number, runs: number,
  *   lastMs: number, stats: Record<string, Record<string, number>>, bytes: number, peakBytes: number, plan: Plan, missing: string[],
- *   profile?: Record<string, import('./profile.js').ProfileTable> }} Report
+ *   delivery?: import('../delivery/delivered.js').DeliveryFacts, profile?: Record<string, import('./profile.js').ProfileTable> }} Report
  * threads: at work now, this one among them; helped: how often the others took a part. bytes: of the model's files. heapBytes: WebAssembly memory now; peakBytes: at most so far. missing: what this browser or page lacks that would help.
  * nodes: operators that run, of nodesInFile; segments: plans made for the shapes seen; weightBytes: constants held; arenaBytes: activations.
  * @typedef {{ nodes: number, nodesInFile: number, segments: number, parameters: number, weightBytes: number, arenaBytes: number }} Plan
@@ -37,14 +39,12 @@ import { Vad } from '../predict/vad.js';
  */
 
 export class LocalModel {
-  #heap;
   #source;
-  /** By role; a plain model is "model". @type {Record<string, Session>} */
-  #sessions = {};
-  /** @type {Package | null} */
-  #package = null;
-  /** @type {Ocr | Vad | null} */
-  #task = null;
+  #whereReason;
+  /** A plain model, or the version of a package that a report was last made of. @type {Loaded | null} */
+  #loaded = null;
+  /** @type {Delivered | null} */
+  #delivered = null;
   #disposed = false;
   /** @type {Promise<unknown>} */
   #last = Promise.resolve();
@@ -54,87 +54,120 @@ export class LocalModel {
   #missing;
   /** Of the last moment before disposal. @type {Record<string, Record<string, number>>} */
   #stats = {};
-  #whereReason;
 
   /**
    * @param {SourceSpec} source
    * @param {LocalOptions} [options]
    */
   static async load(source, options = {}) {
-    // the model's download begins while the wasm is fetched and compiled
-    const opening = source.kind === 'url' && !manifestOf(source) ? openSource(source, options.signal) : undefined;
-    opening?.catch(() => {}); // said when it is awaited
-    let model;
+    const model = new LocalModel(source, options.whereReason);
+    const compiling = options.module ? Promise.resolve(options.module) : getModule(options.deterministic, options.threads);
+    compiling.catch(() => {}); // said when it is awaited
     try {
-      model = new LocalModel(await Heap.create(options.module ?? await getModule(options.deterministic, options.threads), options.threads), source, options.whereReason);
-      await model.#read({ ...options, opened: await opening });
+      if (isPackage(source)) await model.#readPackage(options, compiling);
+      else await model.#readFile(options, compiling);
       return model;
     } catch (error) {
-      opening?.then(({ cancel }) => cancel(), () => {});
-      model?.dispose();
+      model.dispose();
       throw error;
     }
   }
 
-  /** @param {Heap} heap @param {SourceSpec} source @param {string} [whereReason] */
-  constructor(heap, source, whereReason = '') {
-    this.#whereReason = whereReason;
-    this.#heap = heap;
+  /** @param {SourceSpec} source @param {string} [whereReason] */
+  constructor(source, whereReason = '') {
     this.#source = source;
-    /** @type {Port[]} */
-    this.inputs = [];
-    /** @type {Port[]} */
-    this.outputs = [];
+    this.#whereReason = whereReason;
   }
 
-  /** @param {LocalOptions & { opened?: import('./source.js').Opened }} options */
-  async #read(options) {
-    const manifest = manifestOf(this.#source);
-    if (!manifest) {
-      this.#sessions.model = await Session.load(this.#heap, this.#source, options);
-    } else {
-      const pack = await readManifest(manifest, options.signal);
-      this.#package = pack;
-      const entries = Object.entries(pack.manifest.models);
-      const total = entries.reduce((n, [, entry]) => n + (sizeOf(entry) ?? NaN), 0) || 0;
-      let before = 0;
-      for (const [role, entry] of entries) {
-        const onProgress = total ? (/** @type {Progress} */ p) => options.onProgress?.({ stage: p.stage, loaded: before + p.loaded, total }) : options.onProgress;
-        this.#sessions[role] = await Session.load(this.#heap, fileOf(pack, entry), { ...options, onProgress, expected: expectedOf(entry) });
-        before += sizeOf(entry) ?? 0;
-      }
-      if (pack.manifest.task === 'ocr') this.#task = await Ocr.create(this.#heap, pack, this.#sessions, options.signal);
-      else if (pack.manifest.task === 'vad') this.#task = new Vad(this.#heap, pack, this.#sessions.model);
-      else if (pack.manifest.task) throw new QuernError('unsupported', `the package ${pack.manifest.name} has the task '${pack.manifest.task}'; this release knows 'ocr' and 'vad'`);
+  /** @param {LocalOptions} options @param {Promise<WebAssembly.Module>} compiling */
+  async #readFile({ integrity, ...options }, compiling) {
+    const source = integrity ? await (await getDelivery(options.deliveryUrl)).verifiedFile(this.#source, integrity, options) : this.#source;
+    // the model's download begins while the wasm is fetched and compiled
+    const opening = source.kind === 'url' ? openSource(source, options.signal) : undefined;
+    opening?.catch(() => {});
+    try {
+      this.#loaded = await Loaded.create(await compiling, options.threads);
+      this.#loaded.sessions.model = await Session.load(this.#loaded.heap, source, { ...options, opened: await opening });
+    } catch (error) {
+      opening?.then(({ cancel }) => cancel(), () => {});
+      throw error;
     }
-    const main = this.#only();
-    if (main) ({ inputs: this.inputs, outputs: this.outputs } = main);
   }
 
-  /** The session of a model that has just one. */
-  #only() {
-    const sessions = Object.values(this.#sessions);
-    return sessions.length === 1 ? sessions[0] : null;
+  /** @param {LocalOptions} options @param {Promise<WebAssembly.Module>} compiling */
+  async #readPackage({ deliveryUrl, signal, onProgress, onEvent, delivery, skipPasses, threads }, compiling) {
+    const { Delivered } = await getDelivery(deliveryUrl);
+    this.#delivered = await Delivered.open(this.#source, { ...delivery, signal, onProgress, onEvent }, async (pack, how) => {
+      const loaded = await Loaded.create(await compiling, threads);
+      try {
+        await loaded.readPackage(pack, { ...how, skipPasses });
+        return loaded;
+      } catch (error) {
+        loaded.dispose();
+        throw error;
+      }
+    });
   }
 
-  #session() {
+  get #now() {
     if (this.#disposed) throw new QuernError('bad-state', 'the model was disposed');
-    const session = this.#only();
-    if (!session) throw new QuernError('bad-argument', `the package has ${Object.keys(this.#sessions).length} models (${Object.keys(this.#sessions).join(', ')}): use predict()`);
-    return session;
+    return this.#loaded = this.#delivered?.current ?? /** @type {Loaded} */ (this.#loaded);
+  }
+
+  /** @returns {Port[]} of a model that is one file */
+  get inputs() {
+    return this.#ports().inputs;
+  }
+
+  /** @returns {Port[]} */
+  get outputs() {
+    return this.#ports().outputs;
+  }
+
+  #ports() {
+    const loaded = this.#delivered?.newest ?? this.#loaded;
+    return loaded?.only ?? { inputs: [], outputs: [] };
+  }
+
+  /** @param {Loaded} loaded */
+  #session({ only, sessions }) {
+    if (!only) throw new QuernError('bad-argument', `the package has ${Object.keys(sessions).length} models (${Object.keys(sessions).join(', ')}): use predict()`);
+    return only;
+  }
+
+  /**
+   * Does it with the version that is the newest now, to the end.
+   * @template T
+   * @param {(loaded: Loaded) => Promise<T>} work
+   * @returns {Promise<{ value: T, version: string }>}
+   */
+  async #query(work) {
+    const delivered = this.#delivered;
+    if (delivered) await delivered.ready(); // a plain model's run begins at once
+    const loaded = this.#now, start = now();
+    try {
+      const value = await loaded.use(work);
+      this.#lastMs = now() - start;
+      delivered?.answered(loaded);
+      return { value, version: loaded.version };
+    } catch (error) {
+      if (this.#disposed) throw error;
+      const rescued = await delivered?.failed(loaded, error, (before) => before.use(work));
+      if (rescued) return { value: rescued.value, version: this.#now.version };
+      throw error;
+    }
   }
 
   /**
    * Tensors in, tensors out.
    * @param {Record<string, InputValue>} feeds
    * @param {RunOptions} [options]
-   * @returns {Promise<Record<string, any>>}
+   * @returns {Promise<Record<string, any>>} outputs by name; with meta: { outputs, version, ms }
    */
-  async run(feeds, options) {
-    const start = now();
-    const outputs = await this.#session().run(feeds, options);
-    this.#lastMs = now() - start;
-    return outputs;
+  async run(feeds, options = {}) {
+    if (this.#disposed) throw new QuernError('bad-state', 'the model was disposed');
+    const { value: outputs, version } = await this.#query((loaded) => this.#session(loaded).run(feeds, options));
+    return options.meta ? { outputs, version, ms: this.#lastMs } : outputs;
   }
 
   /**
@@ -143,9 +176,10 @@ export class LocalModel {
    * @returns {Record<string, any>}
    */
   runSync(feeds, options) {
-    const start = now();
-    const outputs = this.#session().runSync(feeds, options);
+    const start = now(), loaded = this.#now;
+    const outputs = this.#session(loaded).runSync(feeds, options);
     this.#lastMs = now() - start;
+    this.#delivered?.answered(loaded);
     return outputs;
   }
 
@@ -186,15 +220,19 @@ export class LocalModel {
    */
   predictSnapshot(input, { meta = false, signal } = {}) {
     const turn = this.#last.then(async () => {
-      if (this.#disposed) throw new QuernError('bad-state', 'the model was disposed');
-      if (!this.#task) throw new QuernError('bad-argument', 'predict() needs a package, whose manifest says what goes in and out; this is a plain model: use run()');
-      const start = now();
-      const answers = await this.#task.predict(input, signal);
-      this.#lastMs = now() - start;
-      return meta ? { answers, version: this.#package?.manifest.version ?? '', ms: this.#lastMs } : answers;
+      const { value: answers, version } = await this.#query(async ({ task }) => {
+        if (!task) throw new QuernError('bad-argument', 'predict() needs a package, whose manifest says what goes in and out; this is a plain model: use run()');
+        return task.predict(input, signal);
+      });
+      return meta ? { answers, version, ms: this.#lastMs } : answers;
     });
     this.#last = turn.catch(() => {});
     return turn;
+  }
+
+  /** Asks for a newer version of the package now. @returns {Promise<boolean>} whether there is one, which the next query uses */
+  async update() {
+    return this.#delivered?.update() ?? false;
   }
 
   /**
@@ -203,28 +241,29 @@ export class LocalModel {
    * @returns {Report}
    */
   report({ profile = false } = {}) {
-    const sessions = Object.entries(this.#sessions);
     const disposed = this.#disposed;
+    const { sessions, heap, name, version: modelVersion } = /** @type {Loaded} */ (this.#loaded = (disposed ? null : this.#delivered?.newest) ?? this.#loaded);
+    const list = Object.values(sessions);
     if (!disposed) {
-      this.#stats = Object.fromEntries(sessions.map(([role, s]) => [role, s.stats()]));
-      this.#peakBytes = this.#heap.bytes; // wasm memory never shrinks
+      this.#stats = Object.fromEntries(Object.entries(sessions).map(([role, s]) => [role, s.stats()]));
+      this.#peakBytes = heap.bytes; // wasm memory never shrinks
     }
-    const sum = (/** @type {string} */ name) => Object.values(this.#stats).reduce((n, stats) => n + stats[name], 0);
-    if (profile) for (const [, s] of sessions) s.profile ??= new Profile();
+    const sum = (/** @type {string} */ key) => Object.values(this.#stats).reduce((n, stats) => n + stats[key], 0);
+    if (profile) for (const s of list) s.profile ??= new Profile();
     return {
-      version, build, variant: this.#heap.variant,
+      version, build, variant: heap.variant,
       backend: 'cpu', backendReason: 'this release computes on the CPU',
-      threads: this.#heap.threads, threadsReason: this.#heap.threadsReason, helped: this.#heap.helped,
+      threads: heap.threads, threadsReason: heap.threadsReason, helped: heap.helped,
       where: isNode ? 'node' : isPage ? 'page' : 'worker', whereReason: this.#whereReason,
-      url: this.#package?.base ?? baseOf(this.#source),
-      name: this.#package?.manifest.name ?? '', modelVersion: this.#package?.manifest.version ?? '',
+      url: baseOf(this.#source), name, modelVersion,
       heapBytes: disposed ? 0 : this.#peakBytes, peakBytes: this.#peakBytes,
-      bytes: sessions.reduce((n, [, s]) => n + s.bytes, 0),
+      bytes: list.reduce((n, s) => n + s.bytes, 0),
       plan: { nodes: sum('nodes'), nodesInFile: sum('nodesInFile'), segments: sum('plans'), parameters: sum('parameters'), weightBytes: sum('weightBytes'), arenaBytes: sum('arenaBytes') },
-      missing: this.#missing ??= missingFeatures(this.#heap.variant),
-      runs: sessions.reduce((n, [, s]) => n + s.runs, 0), lastMs: this.#lastMs,
+      missing: this.#missing ??= missingFeatures(heap.variant),
+      runs: list.reduce((n, s) => n + s.runs, 0), lastMs: this.#lastMs,
       stats: disposed ? {} : this.#stats,
-      ...(profile ? { profile: Object.fromEntries(sessions.map(([role, s]) => [role, /** @type {Profile} */ (s.profile).table()])) } : {}),
+      ...(this.#delivered && { delivery: this.#delivered.facts() }),
+      ...(profile ? { profile: Object.fromEntries(Object.entries(sessions).map(([role, s]) => [role, /** @type {Profile} */ (s.profile).table()])) } : {}),
     };
   }
 
@@ -233,16 +272,17 @@ export class LocalModel {
    * @param {Parameters<Session['runWatched']>} args
    */
   runWatched(...args) {
-    return this.#session().runWatched(...args);
+    return this.#session(this.#now).runWatched(...args);
   }
 
   /** Gives the memory back. A second call does nothing, later calls of other methods fail. */
   dispose() {
     if (this.#disposed) return;
-    this.#peakBytes = this.#heap.bytes;
+    this.#loaded = this.#delivered?.newest ?? this.#loaded;
+    this.#peakBytes = this.#loaded?.heap.bytes ?? 0;
     this.#disposed = true;
-    for (const session of Object.values(this.#sessions)) session.dispose();
-    this.#heap.drop();
+    this.#delivered?.dispose();
+    this.#loaded?.dispose();
   }
 
   [/** @type {any} */ (Symbol).dispose ?? Symbol('dispose')]() {

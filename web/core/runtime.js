@@ -6,8 +6,10 @@ import { hasRelaxedSimd, hasSimd } from './probe.js';
 /**
  * @typedef {'simd' | 'relaxed'} Variant
  * @typedef {string | URL | ArrayBuffer | ArrayBufferView | WebAssembly.Module | Response} WasmSource
- * wasm: the module in any form, when it does not lie beside the script; worker: where worker.js lies, or false to never start one.
- * @typedef {{ wasm?: WasmSource | Promise<WasmSource>, worker?: string | URL | false }} InitOptions
+ * @typedef {typeof import('./delivery.js')} Delivery
+ * wasm: the module in any form, when it does not lie beside the script; worker: where worker.js lies, or false to never start one;
+ * delivery: where delivery.js lies, or the module itself, for places that cannot import late (service workers, worklets).
+ * @typedef {{ wasm?: WasmSource | Promise<WasmSource>, worker?: string | URL | false, delivery?: string | URL | Delivery }} InitOptions
  */
 
 /** @type {InitOptions} */
@@ -27,6 +29,23 @@ export async function init(options = {}) {
 }
 
 export const workerOption = () => config.worker;
+
+/** Where delivery.js lies, which a page with packages fetches. */
+export const deliveryUrl = () => String(config.delivery && !isModule(config.delivery) ? config.delivery : new URL('./delivery.js', import.meta.url));
+
+/** @param {string | URL | Delivery} given @returns {given is Delivery} */
+const isModule = (given) => typeof given === 'object' && 'Delivered' in given;
+
+/** @param {string} [url] as the page that started this worker knows it @returns {Promise<Delivery>} */
+export async function getDelivery(url) {
+  if (config.delivery && isModule(config.delivery)) return config.delivery;
+  const at = url ?? deliveryUrl();
+  try {
+    return await import(/* webpackIgnore: true */ /* @vite-ignore */ at);
+  } catch (cause) {
+    throw new QuernError('unavailable', `delivery.js, which packages need, could not be loaded from ${at}: ${messageOf(cause)}. Pass its place to init({ delivery }).`, { cause });
+  }
+}
 
 /** @returns {Variant} */
 function bestVariant() {

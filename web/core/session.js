@@ -2,7 +2,7 @@
 import { QuernError, throwIfAborted } from './errors.js';
 import { yieldToEvents } from './platform.js';
 import { Profile } from './profile.js';
-import { baseOf, describeSource, openPieces, openSource, readAll, readVerified, siblingOf } from './source.js';
+import { baseOf, openPieces, openSource, readAll, siblingOf } from './source.js';
 import { ARRAYS, PER_ELEMENT, countOf, describe, toMap, toTensor } from './tensor.js';
 
 /**
@@ -15,11 +15,11 @@ import { ARRAYS, PER_ELEMENT, countOf, describe, toMap, toTensor } from './tenso
  * @typedef {import('./tensor.js').InputTensor} InputTensor
  * stage: 'download' and 'external' count bytes (total 0: unknown); 'prepare' builds the graph and packs the weights.
  * @typedef {{ stage: 'download' | 'external' | 'prepare', loaded: number, total: number }} Progress
- * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, externalData?: Map<string, SourceSpec>,
- *   expected?: { size?: number, sha256?: string }, skipPasses?: number, opened?: import('./source.js').Opened }} ReadOptions
+ * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void,
+ *   externalData?: Map<string, SourceSpec | import('./source.js').Pieces>, skipPasses?: number, opened?: import('./source.js').Opened }} ReadOptions
  * skipPasses: bits of QN_PASS_* in src/quern.h, for tests. opened: the source, when its download has begun already.
- * outputs: names of those wanted, all when left out.
- * @typedef {{ signal?: AbortSignal, outputs?: readonly string[] }} RunOptions
+ * outputs: names of those wanted, all when left out. meta: with the version of the package that computed them, and the time it took.
+ * @typedef {{ signal?: AbortSignal, outputs?: readonly string[], meta?: boolean }} RunOptions
  * @typedef {{ items: TensorLike[], nested: boolean }} Items of a sequence or an optional; nested: the optional holds a sequence
  * @typedef {{ maps: { keys: TensorLike, values: TensorLike }[] }} Maps
  * initial, by input: the shape of the zeros that a state begins with, or its contents.
@@ -86,13 +86,12 @@ export class Session {
   }
 
   /** @param {SourceSpec} source @param {ReadOptions} options */
-  async read(source, { signal, onProgress, externalData, expected, skipPasses, opened: early }) {
-    // a file of a package is whole and verified before the first byte is read as a model
-    const opened = early ?? await openSource(expected ? describeSource(await readVerified(source, expected, (loaded, total) => onProgress?.({ stage: 'download', loaded, total }), signal)) : source, signal);
-    if (!expected) onProgress?.({ stage: 'download', loaded: 0, total: opened.total });
+  async read(source, { signal, onProgress, externalData, skipPasses, opened: early }) {
+    const opened = early ?? await openSource(source, signal);
+    onProgress?.({ stage: 'download', loaded: 0, total: opened.total });
     const size = await readAll(opened, (chunk, loaded) => {
       this.#heap.push(this.#model, chunk);
-      if (!expected) onProgress?.({ stage: 'download', loaded: loaded + chunk.length, total: opened.total });
+      onProgress?.({ stage: 'download', loaded: loaded + chunk.length, total: opened.total });
     }, signal);
     this.bytes = size;
     await this.#readExternal(baseOf(source), externalData ?? new Map(), onProgress, signal);
@@ -108,7 +107,7 @@ export class Session {
 
   /**
    * @param {string} base
-   * @param {Map<string, SourceSpec>} given
+   * @param {Map<string, SourceSpec | import('./source.js').Pieces>} given
    * @param {ReadOptions['onProgress']} onProgress
    * @param {AbortSignal} [signal]
    */

@@ -2,13 +2,12 @@
 // to a worker, and opened where it is read.
 import { QuernError, abortable, messageOf, throwIfAborted } from './errors.js';
 import { isNode, isPage, nodeModule } from './platform.js';
-import { sha256 } from './sha256.js';
 
 /**
  * @typedef {string | URL | ArrayBuffer | ArrayBufferView | Blob | Response | ReadableStream<Uint8Array>} Source
- * url of bytes: where they came from.
+ * url of bytes: where they came from. etag: a strong one, with which a download that broke off goes on.
  * @typedef {{ kind: 'url', url: string } | { kind: 'path', path: string } | { kind: 'bytes', bytes: Uint8Array, url?: string } | { kind: 'blob', blob: Blob }
- *   | { kind: 'stream', stream: ReadableStream<Uint8Array>, total: number, exact: boolean, url: string }} SourceSpec
+ *   | { kind: 'stream', stream: ReadableStream<Uint8Array>, total: number, exact: boolean, url: string, etag?: string }} SourceSpec
  * total 0: unknown; exact: fewer bytes than `total` mean a cut connection.
  * cancel: ends the download, also before the first chunk was asked for.
  * @typedef {{ name: string, total: number, exact: boolean, chunks: AsyncIterable<Uint8Array>, cancel: () => void }} Opened
@@ -44,7 +43,7 @@ export function describeSource(source) {
 }
 
 /** The place that relative names of other files are resolved against; '' when there is none. @param {SourceSpec} spec */
-export const baseOf = (spec) => (spec.kind === 'path' ? spec.path : spec.kind === 'blob' ? '' : spec.url ?? '');
+export const baseOf = (spec) => (spec.kind === 'path' ? spec.path : 'url' in spec ? spec.url ?? '' : '');
 
 /**
  * A file beside another one. Refuses names that lead out of its folder.
@@ -70,8 +69,10 @@ function describeResponse(response) {
   if (!response.body) throw new QuernError('network', `${name} has no body`);
   const total = Number(response.headers.get('content-length')) || 0;
   // the length is that of the compressed bytes, and a cross-origin response hides whether they are
-  const exact = total > 0 && !response.headers.has('content-encoding') && response.type !== 'cors';
-  return { kind: 'stream', stream: response.body, total: response.headers.has('content-encoding') ? 0 : total, exact, url };
+  const plain = !response.headers.has('content-encoding');
+  const exact = total > 0 && plain && response.type !== 'cors';
+  const etag = plain && /^"/.test(response.headers.get('etag') ?? '') ? response.headers.get('etag') ?? '' : '';
+  return { kind: 'stream', stream: response.body, total: plain ? total : 0, exact, url, etag };
 }
 
 /** @param {string} url @param {AbortSignal} [signal] */
@@ -98,7 +99,10 @@ export async function headStart(spec, signal) {
   if (spec.kind !== 'url') return spec;
   const found = await fetchSource(spec.url, signal);
   if (!found.total || found.total > HEAD_START) return found;
-  return { kind: 'bytes', bytes: await readVerified(found, {}, undefined, signal), url: found.url };
+  /** @type {Uint8Array[]} */
+  const chunks = [];
+  await readAll(await openSource(found, signal), (chunk) => chunks.push(chunk.slice()), signal);
+  return { kind: 'bytes', bytes: new Uint8Array(await new Blob(/** @type {any[]} */ (chunks)).arrayBuffer()), url: found.url };
 }
 
 /**
@@ -128,8 +132,10 @@ export async function openSource(spec, signal) {
       return { name: spec.url || 'the given bytes', total: spec.bytes.length, exact: true, chunks: piecesOf(spec.bytes), cancel() {} };
     case 'blob':
       return { name: 'the given Blob', total: spec.blob.size, exact: true, ...chunksOf(spec.blob.stream(), 'the given Blob', signal) };
-    case 'stream':
-      return { name: spec.url || 'the given stream', total: spec.total, exact: spec.exact, ...chunksOf(spec.stream, spec.url || 'the given stream', signal) };
+    case 'stream': {
+      const { stream, total, exact, url, etag } = spec;
+      return { name: url || 'the given stream', total, exact, ...chunksOf(stream, url || 'the given stream', signal, etag && total ? { url, etag, total } : undefined) };
+    }
   }
 }
 
@@ -138,35 +144,51 @@ async function* piecesOf(bytes) {
   for (let at = 0; at < bytes.length; at += PIECE) yield bytes.subarray(at, at + PIECE);
 }
 
+/** @typedef {{ url: string, etag: string, total: number }} Resumable */
+const TRIES = 5; // without a byte between them
+
 /**
  * @param {ReadableStream<Uint8Array>} stream
  * @param {string} name
  * @param {AbortSignal | undefined} signal
+ * @param {Resumable} [resumable]
  */
-function chunksOf(stream, name, signal) {
-  const reader = stream.getReader();
-  return { chunks: chunksOfReader(reader, name, signal), cancel: () => void reader.cancel().catch(() => {}) };
-}
-
-/**
- * @param {ReadableStreamDefaultReader<Uint8Array>} reader
- * @param {string} name
- * @param {AbortSignal | undefined} signal
- */
-async function* chunksOfReader(reader, name, signal) {
-  try {
-    for (;;) {
-      const { done, value } = await abortable(reader.read(), signal);
-      if (done) return;
-      yield* piecesOf(value);
+function chunksOf(stream, name, signal, resumable) {
+  let reader = stream.getReader(), skip = 0;
+  const cancel = () => void reader.cancel().catch(() => {});
+  async function* chunks() {
+    let at = 0, tries = 0;
+    try {
+      for (;;) {
+        try {
+          const { done, value } = await abortable(reader.read(), signal);
+          if (done && at < (resumable?.total ?? 0)) throw new Error('the connection was closed');
+          if (done) return;
+          const known = Math.min(skip, value.length);
+          skip -= known;
+          if (known === value.length) continue;
+          at += value.length - known;
+          tries = 0;
+          yield* piecesOf(value.subarray(known));
+        } catch (cause) {
+          throwIfAborted(signal);
+          if (!resumable || cause instanceof QuernError || ++tries > TRIES)
+            throw cause instanceof QuernError ? cause : new QuernError('network', `${name} broke off: ${messageOf(cause)}`, { cause });
+          cancel();
+          await abortable(new Promise((resolve) => setTimeout(resolve, 200 << tries)), signal);
+          const response = await fetch(resumable.url, { signal, headers: { range: `bytes=${at}-`, 'if-range': resumable.etag } }).catch(() => null);
+          if (!response?.body || response.status >= 500) continue; // reading on fails again
+          skip = response.status === 200 ? at : 0; // some servers know no ranges
+          if (response.headers.get('etag') !== resumable.etag || !(skip || response.headers.get('content-range')?.startsWith(`bytes ${at}-`)))
+            throw new QuernError('network', `${name} broke off after ${at} of ${resumable.total} bytes and is not the same any more (status ${response.status})`);
+          reader = response.body.getReader();
+        }
+      }
+    } finally {
+      cancel();
     }
-  } catch (cause) {
-    if (cause instanceof QuernError) throw cause;
-    throwIfAborted(signal);
-    throw new QuernError('network', `${name} broke off: ${messageOf(cause)}`, { cause });
-  } finally {
-    reader.cancel().catch(() => {});
   }
+  return { chunks: chunks(), cancel };
 }
 
 /**
@@ -198,7 +220,7 @@ export async function readAll(opened, take, signal) {
 }
 
 /** Frequent kinds of "not the file". @param {Uint8Array} chunk @param {string} name */
-function sniff(chunk, name) {
+export function sniff(chunk, name) {
   const head = String.fromCharCode(...chunk.subarray(0, 64));
   if (/^(\xef\xbb\xbf)?\s*<(!doctype|!--|html|head|\?xml)/i.test(head))
     throw new QuernError('network', `${name} is an HTML page, not a model: many servers answer so for a file that they do not have`);
@@ -206,56 +228,16 @@ function sniff(chunk, name) {
 }
 
 /**
- * A whole file, checked against what its package says of it before anybody uses a byte.
- * @param {SourceSpec} spec
- * @param {{ size?: number, sha256?: string }} expected
- * @param {(loaded: number, total: number) => void} [onProgress]
- * @param {AbortSignal} [signal]
- * @returns {Promise<Uint8Array>}
- */
-export async function readVerified(spec, expected, onProgress, signal) {
-  /** @type {Uint8Array[]} */
-  const chunks = [];
-  const opened = await openSource(spec, signal);
-  await readAll(opened, (chunk, loaded) => {
-    if (expected.size !== undefined && loaded + chunk.length > expected.size)
-      throw new QuernError('network', `${opened.name} has more than the ${expected.size} bytes that the manifest says: the files are of different versions`);
-    chunks.push(chunk.slice());
-    onProgress?.(loaded + chunk.length, expected.size ?? opened.total);
-  }, signal);
-  const bytes = join(chunks);
-  if (expected.size !== undefined && bytes.length !== expected.size)
-    throw new QuernError('network', `${opened.name} has ${bytes.length} bytes; the manifest says ${expected.size}: the files are of different versions`);
-  if (expected.sha256 !== undefined && (await sha256(bytes)) !== String(expected.sha256).toLowerCase())
-    throw new QuernError('network', `${opened.name} is damaged or of another version: its SHA-256 is not the one in the manifest`);
-  return bytes;
-}
-
-/** @param {SourceSpec} spec @param {AbortSignal} [signal] @param {{ size?: number, sha256?: string }} [expected] */
-export async function readText(spec, signal, expected = {}) {
-  return new TextDecoder().decode(await readVerified(spec, expected, undefined, signal));
-}
-
-/** @param {Uint8Array[]} chunks */
-function join(chunks) {
-  const out = new Uint8Array(chunks.reduce((n, c) => n + c.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    out.set(chunk, at);
-    at += chunk.length;
-  }
-  return out;
-}
-
-/**
  * A source whose pieces are read in any order. Downloads are kept in a Blob, which browsers hold outside the JavaScript heap.
  * @typedef {{ name: string, size: number, read: (offset: number, length: number) => Promise<Uint8Array>, close: () => void }} RandomAccess
- * @param {SourceSpec} spec
+ * @typedef {{ kind: 'pieces', pieces: RandomAccess }} Pieces opened already
+ * @param {SourceSpec | Pieces} spec
  * @param {(loaded: number, total: number) => void} onProgress
  * @param {AbortSignal} [signal]
  * @returns {Promise<RandomAccess>}
  */
 export async function openPieces(spec, onProgress, signal) {
+  if (spec.kind === 'pieces') return spec.pieces;
   if (spec.kind === 'path') {
     const { name, total } = await openSource(spec, signal);
     const file = await nodeModule('node:fs').promises.open(spec.path);

@@ -1,8 +1,6 @@
 // Reading text: detector, direction classifier, recogniser. The arithmetic between them is src/feature/ocr.c; here is only the order.
 import { QuernError } from '../core/errors.js';
 import { rgbaOf } from '../core/image.js';
-import { expectedOf, fileOf } from '../core/package.js';
-import { readText } from '../core/source.js';
 
 /**
  * @typedef {import('../core/heap.js').Heap} Heap
@@ -22,12 +20,11 @@ export class Ocr {
    * @param {Heap} heap
    * @param {Package} pack
    * @param {Record<string, Session>} sessions
-   * @param {AbortSignal} [signal]
    */
-  static async create(heap, pack, sessions, signal) {
+  static async create(heap, pack, sessions) {
     const { det, rec } = sessions;
     if (!det || !rec || !pack.manifest.labels) throw new QuernError('bad-model', `the package ${pack.manifest.name} reads text: it needs models.det, models.rec and labels`);
-    const labels = await readText(fileOf(pack, pack.manifest.labels), signal, expectedOf(pack.manifest.labels));
+    const labels = await pack.text(pack.manifest.labels);
     return new Ocr(heap, sessions, new TextEncoder().encode(labels), pack.manifest.options ?? {});
   }
 

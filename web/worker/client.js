@@ -2,8 +2,8 @@
 import { snapshotAudio } from '../core/audio.js';
 import { QuernError, abortable, errorFromData, messageOf, throwIfAborted } from '../core/errors.js';
 import { TAINTED, snapshotImage, transferOfImage } from '../core/image.js';
-import { manifestOf } from '../core/package.js';
-import { getModule } from '../core/runtime.js';
+import { isPackage } from '../core/package.js';
+import { deliveryUrl, getModule } from '../core/runtime.js';
 import { headStart } from '../core/source.js';
 import { buffersOf } from './protocol.js';
 import { startWorker } from './start.js';
@@ -18,7 +18,8 @@ import { startWorker } from './start.js';
  * @typedef {{ resolve: (reply: Extract<FromWorker, { op: 'done' }>) => void, reject: (error: unknown) => void,
  *   onProgress?: (progress: import('./protocol.js').Progress) => void }} Waiting
  * @typedef {{ signal?: AbortSignal, onProgress?: Waiting['onProgress'], externalData: Map<string, SourceSpec>, deterministic?: boolean,
- *   threads?: import('../core/threads.js').Threads, shapes?: Record<string, readonly number[]> }} LoadOptions
+ *   threads?: import('../core/threads.js').Threads, shapes?: Record<string, readonly number[]>, onEvent?: (event: import('../delivery/library.js').DeliveryEvent) => void }
+ *   & Pick<import('../core/model.js').LocalOptions, 'integrity' | 'delivery'>} LoadOptions
  */
 
 /** Sends copies: what the caller gave stays usable. @param {any} value @returns {any} */
@@ -38,6 +39,8 @@ const transferOf = (source) => (source.kind === 'bytes' ? [/** @type {ArrayBuffe
 export class WorkerModel {
   #worker;
   #profiled = false;
+  /** @type {LoadOptions['onEvent']} */
+  #onEvent;
   #next = 1;
   /** @type {Map<number, Waiting>} */
   #waiting = new Map();
@@ -82,17 +85,19 @@ export class WorkerModel {
    * @param {SourceSpec} source
    * @param {LoadOptions} options
    */
-  static async #start(source, { signal, onProgress, externalData, deterministic, threads, shapes }) {
+  static async #start(source, { signal, onProgress, onEvent, externalData, deterministic, threads, shapes, integrity, delivery }) {
+    const how = { integrity, delivery, deliveryUrl: deliveryUrl() };
     // all start at once
     const starting = startWorker();
     const beginning = new AbortController(); // the caller's signal reaches the worker by a message, which a broken stream would overtake
-    const begun = source.kind === 'url' && !manifestOf(source) && canTransferStreams() ? headStart(source, beginning.signal) : null;
+    const begun = source.kind === 'url' && !isPackage(source) && !how.integrity && canTransferStreams() ? headStart(source, beginning.signal) : null;
     const [module, worker, early] = await abortable(Promise.all([getModule(deterministic, threads), starting, begun]), signal).catch((error) => {
       starting.then((w) => w.terminate(), () => {});
       beginning.abort();
       throw error;
     });
     const model = new WorkerModel(worker);
+    model.#onEvent = onEvent;
     const external = new Map([...externalData].map(([name, spec]) => [name, sendable(spec)]));
     let sent = early ?? sendable(source);
     if (sent.kind === 'stream' && !canTransferStreams()) {
@@ -102,7 +107,7 @@ export class WorkerModel {
       sent = { kind: 'bytes', bytes };
     }
     const give = (/** @type {'load' | 'inspect'} */ op) =>
-      model.#ask({ op, id: 0, source: sent, module, threads: threads && { ...threads, start: undefined }, externalData: external, shapes }, [sent, ...external.values()].flatMap(transferOf), signal, onProgress);
+      model.#ask({ op, id: 0, source: sent, module, threads: threads && { ...threads, start: undefined }, externalData: external, how, shapes }, [sent, ...external.values()].flatMap(transferOf), signal, onProgress);
     return { model, give };
   }
 
@@ -121,6 +126,7 @@ export class WorkerModel {
   /** @param {FromWorker} message */
   #receive(message) {
     if (message.op === 'ready') return;
+    if (message.op === 'event') return this.#onEvent?.(message.event);
     const waiting = this.#waiting.get(message.id);
     if (message.op === 'progress') return waiting?.onProgress?.(message.progress);
     this.#waiting.delete(message.id);
@@ -173,9 +179,9 @@ export class WorkerModel {
    * @param {import('../core/session.js').RunOptions} [options]
    * @returns {Promise<Record<string, any>>}
    */
-  async run(feeds, { signal, outputs } = {}) {
+  async run(feeds, { signal, outputs, meta = false } = {}) {
     const copies = feeds && typeof feeds === 'object' ? Object.fromEntries(Object.entries(feeds).map(([name, value]) => [name, copyOf(value)])) : feeds;
-    return this.#ask({ op: 'run', id: 0, feeds: copies, outputs }, buffersOf(copies), signal);
+    return this.#ask({ op: 'run', id: 0, feeds: copies, outputs, meta }, buffersOf(copies), signal);
   }
 
   /** @param {Record<string, string>} pairs @param {import('../core/session.js').BindOptions} [options] @returns {Promise<void>} */
@@ -212,6 +218,11 @@ export class WorkerModel {
       const cause = /** @type {any} */ (error).cause;
       throw cause?.name === 'DataCloneError' && image.kind === 'bitmap' ? new QuernError('bad-argument', TAINTED, { cause }) : error;
     }
+  }
+
+  /** @returns {Promise<boolean>} */
+  async update() {
+    return this.#ask({ op: 'update', id: 0 }, [], undefined);
   }
 
   /** As of the last reply. @param {{ profile?: boolean }} [options] @returns {Report} */

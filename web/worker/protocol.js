@@ -7,20 +7,22 @@
  * @typedef {import('../core/model.js').Report} Report
  * @typedef {import('../core/session.js').Progress} Progress
  * @typedef {import('../core/heap.js').Port} Port
+ * @typedef {Pick<import('../core/model.js').LocalOptions, 'integrity' | 'delivery' | 'deliveryUrl'>} Delivering
  *
- * @typedef {{ op: 'load', id: number, source: SourceSpec, module: WebAssembly.Module, threads: import('../core/threads.js').Threads | undefined, externalData: Map<string, SourceSpec> }
- *   | { op: 'run', id: number, feeds: Record<string, any>, outputs: readonly string[] | undefined }
+ * @typedef {{ op: 'load', id: number, source: SourceSpec, module: WebAssembly.Module, threads: import('../core/threads.js').Threads | undefined, externalData: Map<string, SourceSpec>, how: Delivering }
+ *   | { op: 'update' | 'reset' | 'state', id: number }
  *   | { op: 'bind', id: number, pairs: Record<string, string>, options: import('../core/session.js').BindOptions | undefined }
- *   | { op: 'reset' | 'state', id: number }
+ *   | { op: 'run', id: number, feeds: Record<string, any>, outputs: readonly string[] | undefined, meta: boolean }
  *   | { op: 'predict', id: number, input: ImageSpec | import('../core/audio.js').AudioSpec, meta: boolean }
  *   | { op: 'profile', id: number }
- *   | { op: 'inspect', id: number, source: SourceSpec, module: WebAssembly.Module, threads: unknown, externalData: Map<string, SourceSpec>, shapes: Record<string, readonly number[]> | undefined }
+ *   | { op: 'inspect', id: number, source: SourceSpec, module: WebAssembly.Module, threads: unknown, externalData: Map<string, SourceSpec>, how: Delivering, shapes: Record<string, readonly number[]> | undefined }
  *   | import('../core/threads.js').HelpMessage
  *   | { op: 'abort', id: number }} ToWorker
  *
  * ready: the script runs. done: the reply, with a fresh report where a model is loaded.
  * @typedef {{ op: 'ready', build: string }
  *   | { op: 'progress', id: number, progress: Progress }
+ *   | { op: 'event', event: import('../delivery/library.js').DeliveryEvent }
  *   | { op: 'done', id: number, value: any, report: Report | undefined, inputs: Port[], outputs: Port[] }
  *   | { op: 'failed', id: number, error: ErrorData }} FromWorker
  */

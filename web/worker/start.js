@@ -1,11 +1,11 @@
 // Starting worker.js, from a page. No part of worker.js itself: bundlers refuse a worker that starts its own file by name.
-import { QuernError, messageOf } from '../core/errors.js';
+import { messageOf } from '../core/errors.js';
 import { workerOption } from '../core/runtime.js';
 import { engage } from '../core/threads.js';
 import { build } from '../core/version.js';
 
 /** There can be no worker; the model was not touched yet. */
-export class NoWorker extends QuernError {}
+export class NoWorker extends Error {}
 
 /**
  * Waits until the script of a worker runs.
@@ -57,7 +57,7 @@ export async function startWorker() {
   } catch (error) {
     reasons.push(messageOf(error));
   }
-  throw new NoWorker('unavailable', `no worker could be started (${reasons.join('; ')})`);
+  throw new NoWorker(`no worker could be started (${reasons.join('; ')})`);
 }
 
 /** @type {import('../core/threads.js').StartHelper} */

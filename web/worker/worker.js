@@ -30,21 +30,22 @@ const loaded = () => {
 async function answer(message, signal) {
   switch (message.op) {
     case 'load': {
-      const { id, source, module, threads, externalData } = message;
+      const { id, source, module, threads, externalData, how } = message;
       // its helpers run the same script, wherever that lies and whatever it is called by now
       /** @type {import('../core/threads.js').StartHelper} */
       const start = async (order, failed) => engage(new Worker(globalThis.location.href, { type: 'module' }), order, failed);
-      model = await LocalModel.load(source, { module, threads: threads && { ...threads, start }, externalData, signal, onProgress: (progress) => send({ op: 'progress', id, progress }) });
+      model = await LocalModel.load(source, { ...how, module, threads: threads && { ...threads, start }, externalData, signal, onProgress: (progress) => send({ op: 'progress', id, progress }), onEvent: (event) => send({ op: 'event', event }) });
       return null;
     }
     case 'help':
       return help(message);
     case 'run':
-      return loaded().run(message.feeds, { signal, outputs: message.outputs });
+      return loaded().run(message.feeds, { signal, outputs: message.outputs, meta: message.meta });
     case 'bind':
       return loaded().bind(message.pairs, message.options);
     case 'reset':
     case 'state':
+    case 'update':
       return loaded()[message.op]();
     case 'profile':
       profile = true;

@@ -1,0 +1,111 @@
+// The files of one package in the order of need: a few at a time, a few ahead of who takes them.
+
+/**
+ * @typedef {import('./library.js').File} File
+ * @typedef {import('./library.js').Library} Library
+ * @typedef {import('../core/source.js').SourceSpec} SourceSpec
+ */
+
+const IN_FLIGHT = 4;
+const AHEAD = 8; // got and not taken yet: 32 MB of shards
+
+export class Fetcher {
+  #library;
+  #files;
+  #places;
+  #signal;
+  #onProgress;
+  /** By name; removed when taken. @type {Map<string, Promise<Uint8Array>>} */
+  #begun = new Map();
+  #next = 0;
+  #flying = 0;
+  /** @type {Map<string, number>} */
+  #loaded = new Map();
+  total = 0;
+
+  /**
+   * @param {Library} library
+   * @param {File[]} files
+   * @param {(name: string) => SourceSpec[]} places where a file may be had
+   * @param {{ signal?: AbortSignal, onProgress?: (loaded: number, total: number) => void }} [options] total 0: unknown
+   */
+  constructor(library, files, places, { signal, onProgress } = {}) {
+    this.#library = library;
+    this.#files = [...new Map(files.map((file) => [file.file, file])).values()];
+    this.#places = places;
+    this.#signal = signal;
+    this.#onProgress = onProgress;
+    this.total = this.#files.reduce((sum, { size }) => sum + (size ?? NaN), 0) || 0;
+    this.#fill();
+  }
+
+  /** So many bytes of the package are there. */
+  get loaded() {
+    return [...this.#loaded.values()].reduce((a, b) => a + b, 0);
+  }
+
+  #fill() {
+    while (this.#next < this.#files.length && this.#flying < IN_FLIGHT && this.#begun.size < AHEAD && !this.#signal?.aborted) {
+      const file = this.#files[this.#next++];
+      if (!this.#loaded.has(file.file)) this.#begin(file);
+    }
+  }
+
+  /** @param {File} file */
+  #begin(file) {
+    this.#flying++;
+    this.#loaded.set(file.file, 0);
+    const bytes = this.#library.get(file, this.#places(file.file), {
+      signal: this.#signal,
+      onBytes: (n) => {
+        this.#loaded.set(file.file, n);
+        this.#onProgress?.(this.loaded, this.total);
+      },
+    }).finally(() => {
+      this.#flying--;
+      this.#fill();
+    });
+    bytes.catch(() => {}); // said when it is taken
+    this.#begun.set(file.file, bytes);
+    return bytes;
+  }
+
+  /** @param {File} file one of those given @returns {Promise<Uint8Array>} */
+  async take(file) {
+    const bytes = this.#begun.get(file.file) ?? this.#begin(file);
+    this.#begun.delete(file.file);
+    this.#fill();
+    try {
+      return await bytes;
+    } finally {
+      this.#begun.delete(file.file);
+    }
+  }
+}
+
+/**
+ * Shards as the one file that the graph refers to.
+ * @param {Fetcher} fetcher
+ * @param {File[]} shards with their sizes
+ * @param {string} name
+ * @returns {import('../core/source.js').Pieces}
+ */
+export function joined(fetcher, shards, name) {
+  let end = 0;
+  const starts = shards.map(({ size = 0 }) => (end += size) - size);
+  let at = -1;
+  /** @type {Uint8Array} */
+  let bytes;
+  return { kind: 'pieces', pieces: {
+    name, size: end, close() {},
+    async read(offset, length) {
+      let i = starts.length - 1;
+      while (i > 0 && starts[i] > offset) i--;
+      if (i !== at) {
+        bytes = await fetcher.take(shards[i]);
+        at = i;
+      }
+      return bytes.subarray(offset - starts[i], offset - starts[i] + length);
+    },
+  } };
+}
