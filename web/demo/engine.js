@@ -2,8 +2,8 @@
 
 const DIST = new URL('../../dist/', import.meta.url);
 export const MODELS = {
-  ocr: new URL('models/ocr/', DIST).href,
-  vad: new URL('models/vad/', DIST).href,
+  ocr: new URL('models/ocr/manifest.json', DIST).href,
+  vad: new URL('models/vad/manifest.json', DIST).href,
 };
 
 /** With ?monitor in the address what the models do is counted and reported to /v1/metrics, which `./serve.sh --collector` takes. */

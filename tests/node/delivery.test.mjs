@@ -1,0 +1,207 @@
+// Packages from a static host that misbehaves: files whole or a sentence, what is kept, updates, going back.
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { after, describe, test } from 'node:test';
+import { MISDEEDS, hostileServer } from './helpers/hostile-server.mjs';
+import { random } from './helpers/models.mjs';
+import { makeKeys, makePointer, makeVersion } from './helpers/package-maker.mjs';
+import { failure, quern } from './helpers/quern.mjs';
+import { memoryStore } from './helpers/stores.mjs';
+import { f32, model } from './onnx-writer.mjs';
+
+const servers = [];
+const serve = async (...args) => {
+  const server = await hostileServer(...args);
+  servers.push(server);
+  return server;
+};
+after(() => servers.forEach((s) => s.close()));
+
+const siteOf = (versions, options) => Object.assign({}, ...versions.map((v) => v.files), makePointer(versions, options));
+const answerOf = async (m, version) => (await m.run(version.feeds)).y.data[0];
+/** Waits for something that happens in the background. */
+async function until(what, ms = 20_000) {
+  for (const end = Date.now() + ms; !what();) {
+    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+const close = (a, b) => assert.ok(Math.abs(a - b) < 1e-3, `${a} instead of ${b}`);
+
+describe('a package', () => {
+  test('gives answers, tells one progress, and is not fetched again', async () => {
+    const one = makeVersion({ shards: 6 }), server = await serve(siteOf([one])), cache = memoryStore(), seen = [];
+    const first = await quern.load(server.url, { cache, onProgress: (p) => seen.push(p) });
+    close(await answerOf(first, one), one.answer);
+    const downloads = seen.filter((p) => p.stage === 'download'), total = Object.entries(one.files).filter(([n]) => /^(graph|params)/.test(n)).reduce((n, [, b]) => n + b.length, 0);
+    assert.deepEqual([downloads[0].loaded, downloads.at(-1).loaded], [0, total]);
+    assert.ok(downloads.every((p, i) => p.total === total && (!i || p.loaded >= downloads[i - 1].loaded)));
+    assert.equal(seen.at(-1).stage, 'prepare');
+    first.dispose();
+    server.take();
+    const second = await quern.load(server.url, { cache });
+    assert.deepEqual(server.take(), [], 'nothing before the first answer');
+    close(await answerOf(second, one), one.answer);
+    assert.deepEqual(await second.run(one.feeds, { meta: true }).then(({ version, outputs }) => [version, outputs.y.data.length]), ['1.0.0', one.floats]);
+    const { delivery } = second.report();
+    assert.equal(delivery.cachedBytes > 0 && delivery.downloadedBytes, 0);
+    assert.equal(delivery.sequence, 1);
+    second.dispose();
+    assert.deepEqual(server.take(), [], 'and nothing after it, as long as the pointer may be used');
+  });
+
+  test('by its manifest, named or beside no pointer; without a network what was kept', async () => {
+    const one = makeVersion(), cache = memoryStore();
+    const plain = { ...one.files, 'manifest.json': one.files[`manifest-${one.manifest}.json`] };
+    const server = await serve(plain);
+    for (const name of ['', 'manifest.json', `manifest-${one.manifest}.json`]) {
+      const m = await quern.load(server.url + name, { cache });
+      close(await answerOf(m, one), one.answer);
+      m.dispose();
+    }
+    server.misdeed = () => 'reset';
+    for (const name of ['', 'manifest.json', `manifest-${one.manifest}.json`]) {
+      const m = await quern.load(server.url + name, { cache });
+      close(await answerOf(m, one), one.answer);
+      m.dispose();
+    }
+    await assert.rejects(quern.load(server.url, { cache: false, signal: AbortSignal.timeout(100) }), failure('aborted', /aborted/));
+  });
+
+  test('whatever happens to a file once, it is fetched again and right', async () => {
+    const kinds = Object.keys(MISDEEDS).filter((kind) => kind !== 'hang' && kind !== 'missing');
+    await Promise.all(kinds.map(async (kind) => {
+      const one = makeVersion({ shards: 2 });
+      const server = await serve(siteOf([one]), { misdeed: (name, count) => (count === 1 && /^(params|graph|manifest)/.test(name) ? kind : undefined) });
+      const m = await quern.load(server.url, { cache: memoryStore() });
+      close(await answerOf(m, one), one.answer);
+      m.dispose();
+    }));
+  });
+
+  test('what goes on happening is a sentence', async () => {
+    const sentences = { cut: /broke off|could not be fetched/, shorten: /has \d+ bytes; the manifest says \d+/, lengthen: /has more than the \d+ bytes/, flip: /SHA-256 is not the one/, zeros: /SHA-256 is not the one/,
+      reorder: /SHA-256 is not the one/, empty: /is empty/, html: /is an HTML page/, missing: /gave 404/, error: /gave 500/, busy: /gave 429/, gzip: /is compressed \(gzip\)/, lie: /could not be fetched or broke off/, reset: /could not be fetched/ };
+    await Promise.all(Object.entries(sentences).map(async ([kind, sentence]) => {
+      const one = makeVersion({ shards: 2, floats: 64 * 1024 }), server = await serve(siteOf([one]), { misdeed: (name) => (/^params-1/.test(name) ? kind : undefined) });
+      await assert.rejects(quern.load(server.url, { cache: memoryStore() }), failure('network', sentence), kind);
+    }));
+  });
+
+  test('mirrors stand in, and none is trusted', async () => {
+    const one = makeVersion(), bad = await serve(siteOf([one]), { misdeed: (name) => (/^params/.test(name) ? 'missing' : undefined) });
+    const worse = await serve(siteOf([one]), { misdeed: () => 'flip' }), good = await serve(siteOf([one]));
+    const m = await quern.load(bad.url, { mirrors: [worse.url, good.url], cache: memoryStore() });
+    close(await answerOf(m, one), one.answer);
+    m.dispose();
+  });
+
+  test('four files at once, no more', async () => {
+    const one = makeVersion({ shards: 12 });
+    let flying = 0, most = 0;
+    const server = await serve(siteOf([one]), { misdeed: (name, _count, request) => {
+      if (!/^(params|graph)/.test(name)) return;
+      most = Math.max(most, ++flying);
+      request.on('close', () => flying--);
+      return ['late', 0.5];
+    } });
+    (await quern.load(server.url, { cache: memoryStore() })).dispose();
+    assert.ok(most > 1 && most <= 4, `${most} at once`);
+  });
+
+  test('what is damaged in the cache is found, fetched again and told', async () => {
+    const one = makeVersion(), server = await serve(siteOf([one])), cache = memoryStore(), events = [];
+    const first = await quern.load(server.url, { cache });
+    await answerOf(first, one);
+    first.dispose();
+    const hash = createHash('sha256').update(Object.entries(one.files).find(([n]) => n.startsWith('params-1'))[1]).digest('hex');
+    cache.files.get(hash)[5] ^= 1;
+    server.take();
+    const second = await quern.load(server.url, { cache, onEvent: (e) => events.push(e) });
+    close(await answerOf(second, one), one.answer);
+    second.dispose();
+    assert.equal(server.take().length, 1);
+    assert.deepEqual(events.map((e) => e.type), ['healed']);
+    assert.match(events[0].message, /params-1-.* was damaged/);
+  });
+
+  test('a full disk is told, and the model runs', async () => {
+    const one = makeVersion(), server = await serve(siteOf([one])), events = [];
+    const cache = { ...memoryStore(), write: async () => { throw new DOMException('full', 'QuotaExceededError'); } };
+    const m = await quern.load(server.url, { cache, onEvent: (e) => events.push(e) });
+    close(await answerOf(m, one), one.answer);
+    m.dispose();
+    assert.deepEqual(events.map((e) => e.type), ['uncached']);
+  });
+
+  test('the least recently used goes when the budget is spent, and never what another release keeps', async () => {
+    const cache = memoryStore(), versions = [1, 2, 3].map((k) => makeVersion({ version: `${k}.0.0`, seeds: [10 * k, 10 * k + 1, 10 * k + 2], floats: 4096, golden: 'none' }));
+    const size = Object.values(versions[0].files).reduce((n, b) => n + b.length, 0), foreign = 'f'.repeat(64);
+    cache.files.set(foreign, new Uint8Array(1000));
+    cache.files.set('ledger-2a', new Uint8Array(10));
+    const used = [];
+    for (const v of versions) {
+      const server = await serve(siteOf([v]));
+      const m = await quern.load(server.url, { cache, cacheBudget: 2.2 * size });
+      await answerOf(m, v);
+      await until(() => m.report().delivery.previous === '' && cache.files.size > used.length); // touched
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      used.push(cache.files.size);
+      m.dispose();
+    }
+    const has = (v) => Object.values(v.files).filter((b) => b.length > 4000).filter((b) => cache.files.has(createHash('sha256').update(b).digest('hex'))).length;
+    assert.ok(has(versions[0]) < 3 && has(versions[2]) >= 3, `${versions.map(has)} of each are kept`);
+    assert.ok(cache.files.has(foreign) && cache.files.has('ledger-2a'));
+  });
+
+  test('its options mean something', async () => {
+    const one = makeVersion({ runtime: '>=9.0.0' }), two = makeVersion(), server = await serve(siteOf([two]));
+    await assert.rejects(quern.load(server.url, { keys: ['abc'] }), failure('bad-argument', /keys are the base64/));
+    await assert.rejects(quern.load(server.url, { channel: 'gold', cache: false }), failure('bad-argument', /no channel 'gold'; it has stable/));
+    const far = await serve(siteOf([one]));
+    await assert.rejects(quern.load(far.url, { cache: false }), failure('unavailable', /no version for this page: version 1\.0\.0 is for runtimes >=9\.0\.0/));
+    const later = await serve({ ...siteOf([two]), 'quern.json': Buffer.from('{"schema":7}') });
+    await assert.rejects(quern.load(later.url, { cache: false }), failure('unsupported', /schema 7/));
+  });
+});
+
+describe('a plain file', () => {
+  const BIG = model({ nodes: [{ op: 'Add', in: ['x', 'w'], out: ['y'] }], inputs: [{ name: 'x', dims: [1] }], outputs: [{ name: 'y', dims: [300000] }], initializers: { w: { type: 'float32', dims: [300000], data: Float32Array.from({ length: 300000 }, (_, i) => i) } } });
+  const right = async (m) => {
+    const { y } = await m.run({ x: { dims: [1], data: [2] } });
+    assert.equal(y.data[299999], 300001);
+    m.dispose();
+  };
+
+  test('goes on where it broke off', async () => {
+    const next = random(3);
+    const server = await serve({ 'big.onnx': BIG }, { misdeed: (_name, count) => (count === 1 ? ['cut', next()] : undefined) });
+    for (let k = 0; k < 10; k++) {
+      server.counts = {};
+      await right(await quern.load(`${server.url}big.onnx`));
+      assert.equal(server.counts['big.onnx'], 2);
+    }
+  });
+
+  test('also when the host knows no ranges, and not when the file is another one or has no strong tag', async () => {
+    const server = await serve({ 'big.onnx': BIG }, { ranges: false, misdeed: (_name, count) => (count === 1 ? 'cut' : undefined) });
+    await right(await quern.load(`${server.url}big.onnx`));
+    let n = 0;
+    const changing = await serve({ 'big.onnx': BIG }, { etag: () => `"${n++}"`, misdeed: (_name, count) => (count === 1 ? 'cut' : undefined) });
+    await assert.rejects(quern.load(`${changing.url}big.onnx`), failure('network', /broke off after \d+ of \d+ bytes and is not the same any more/));
+    const weak = await serve({ 'big.onnx': BIG }, { etag: () => 'W/"1"', misdeed: (_name, count) => (count === 1 ? 'cut' : undefined) });
+    await assert.rejects(quern.load(`${weak.url}big.onnx`), failure('network', /broke off/));
+  });
+
+  test('is what integrity says, or is not used', async () => {
+    const digest = createHash('sha256').update(BIG).digest(), cache = memoryStore();
+    const server = await serve({ 'big.onnx': BIG }, { misdeed: (_name, count) => (count === 1 ? 'flip' : undefined) });
+    await right(await quern.load(`${server.url}big.onnx`, { integrity: `sha256-${digest.toString('base64')}`, cache }));
+    server.take();
+    await right(await quern.load(`${server.url}big.onnx`, { integrity: digest.toString('hex'), cache }));
+    assert.deepEqual(server.take(), []);
+    await right(await quern.load(BIG, { integrity: digest.toString('hex') }));
+    await assert.rejects(quern.load(BIG.slice(1), { integrity: digest.toString('hex') }), failure('network', /not the file that integrity names/));
+    await assert.rejects(quern.load(BIG, { integrity: 'md5-abc' }), failure('bad-argument', /sha256-/));
+  });
+});
