@@ -219,7 +219,7 @@ describe('in a browser', { skip }, () => {
       const sound = await new OfflineAudioContext(1, 1, 16000).decodeAudioData(Uint8Array.from(wav).buffer);
       const out = [];
       for (const worker of [true, false]) {
-        const m = await load('/dist/models/vad/', { worker });
+        const m = await load('/dist/models/vad/manifest.json', { worker });
         const told = await m.predict({ data: new Uint8Array(4), width: 1, height: 1 }).then(() => 'no error', (e) => e.message);
         const samples = sound.getChannelData(0);
         out.push({ buffer: await m.predict(sound), array: await m.predict(samples), kept: samples.length > 0, told });
@@ -290,7 +290,7 @@ describe('in a browser', { skip }, () => {
         const { load } = await import('/dist/index.js');
         const out = [];
         for (const worker of [true, false]) {
-          const m = await load('/dist/models/ocr/', { worker });
+          const m = await load('/dist/models/ocr/manifest.json', { worker });
           const img = new Image();
           img.src = closed + '/no-cors.png';
           await img.decode();
