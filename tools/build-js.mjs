@@ -1,6 +1,7 @@
 // The JavaScript of dist/: bundles by esbuild, declarations by TypeScript from the JSDoc.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
 
@@ -9,6 +10,25 @@ const shared = { bundle: true, minify: true, target: 'es2022', legalComments: 'n
   platform: 'neutral', external: ['node:*'] };
 mkdirSync('dist', { recursive: true });
 
+/** Ed25519 for browsers whose WebCrypto has none: one file of an npm package, pinned by its SHA-256. Its path, or null. */
+function noble() {
+  const file = 'build/noble-ed25519.js', hash = (f) => createHash('sha256').update(readFileSync(f)).digest('hex');
+  if (existsSync(file)) return file;
+  const work = mkdtempSync('build/unpack-');
+  try {
+    const tarball = execFileSync('npm', ['pack', '@noble/ed25519@3.2.0', '--silent', '--prefer-offline', '--pack-destination', work], { encoding: 'utf8' }).trim().split('\n').pop();
+    execFileSync('tar', ['-xzf', path.join(work, tarball), '-C', work]);
+    if (hash(`${work}/package/index.js`) !== 'a4f631d1876b5d9e43a86cd71194ca27b5e1451edf4ba4db9a418f40a475569a') throw new Error('it has another SHA-256 than the pinned one');
+    renameSync(`${work}/package/index.js`, file);
+    return file;
+  } catch (error) {
+    console.error(`js: @noble/ed25519 could not be fetched (${error.message.split('\n')[0]}); without ed25519.js, browsers whose WebCrypto has no Ed25519 refuse signed packages`);
+    return null;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
 const stamp = 'build/js.id';
 const sources = readdirSync('web', { recursive: true }).filter((f) => !f.startsWith('demo')).map((f) => path.join('web', f));
 const newest = Math.max(...[...sources, 'tools/build-js.mjs', 'build/build_id.h'].map((f) => statSync(f).mtimeMs));
@@ -16,7 +36,10 @@ if (!existsSync(stamp) || statSync(stamp).mtimeMs < newest || !existsSync('dist/
   const classic = { ...shared, format: 'iife', define: { ...shared.define, 'import.meta.url': 'QUERN_SCRIPT_URL' } };
   // where a classic script lies: known while it runs, not later
   const here = 'var QUERN_SCRIPT_URL = (typeof document !== "undefined" && document.currentScript && document.currentScript.src) || self.location.href;';
+  const ed25519 = noble();
   await Promise.all([
+    ...(ed25519 ? [build({ ...shared, format: 'esm', stdin: { contents: `export { verifyAsync } from './${ed25519}';`, resolveDir: '.' }, outfile: 'dist/ed25519.js',
+      banner: { js: '/*! @noble/ed25519 3.2.0, MIT License (c) 2019 Paul Miller (paulmillr.com) */' } })] : []),
     build({ ...shared, format: 'esm', entryPoints: ['web/index.js', 'web/ort.js'], outdir: 'dist' }),
     build({ ...shared, format: 'esm', entryPoints: ['web/worker/worker.js'], outfile: 'dist/worker.js' }),
     build({ ...shared, format: 'esm', entryPoints: ['web/core/delivery.js'], outfile: 'dist/delivery.js' }),

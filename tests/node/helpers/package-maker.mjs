@@ -16,17 +16,18 @@ function addFile(files, stem, bytes, suffix) {
 
 /**
  * One version of a package that computes y = sum over shards of x + w_i: its files, its manifest and what it answers to x = 0.
- * @param {{ version?: string, name?: string, shards?: number, floats?: number, seeds?: number[], golden?: 'right' | 'wrong' | 'none', op?: string, runtime?: string, ready?: object }} [options]
- * floats of each shard; seeds of the shards, so that versions share some; op: the operator of the last node
+ * @param {{ version?: string, name?: string, shards?: number, floats?: number, seeds?: number[], golden?: 'right' | 'wrong' | 'none', op?: string, frail?: boolean, runtime?: string }} [options]
+ * floats of each shard; seeds of the shards, so that versions share some; op: the operator of the last node; frail: it takes one row only
  */
-export function makeVersion({ version = '1.0.0', name = 'sums', shards = 3, floats = 1024, seeds, golden = 'right', op = 'Identity', runtime, ...more } = {}) {
+export function makeVersion({ version = '1.0.0', name = 'sums', shards = 3, floats = 1024, seeds, golden = 'right', op = 'Identity', frail = false, runtime, ...more } = {}) {
   const files = {}, weights = Array.from({ length: shards }, (_, i) => numbers(floats, seeds?.[i] ?? i + 1));
   const initializers = {}, nodes = [];
   weights.forEach((w, i) => {
     initializers[`w${i}`] = { type: 'float32', dims: [floats], external: { location: 'params', offset: i * 4 * floats, length: 4 * floats } };
     nodes.push({ op: 'Add', in: [i ? `t${i - 1}` : 'x', `w${i}`], out: [`t${i}`] });
   });
-  nodes.push({ op, in: [`t${shards - 1}`], out: ['y'] });
+  if (frail) initializers.shape = { type: 'int64', dims: [2], data: BigInt64Array.of(1n, BigInt(floats)) };
+  nodes.push(frail ? { op: 'Reshape', in: [`t${shards - 1}`, 'shape'], out: ['y'] } : { op, in: [`t${shards - 1}`], out: ['y'] });
   const graph = Buffer.from(model({ nodes, inputs: [{ name: 'x', dims: ['n', floats] }], outputs: [{ name: 'y', dims: ['n', floats] }], initializers }));
   const entry = addFile(files, 'graph', graph, 'onnx');
   entry.params = weights.map((w, i) => addFile(files, `params-${i}`, Buffer.from(w.buffer), 'bin'));
