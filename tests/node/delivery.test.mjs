@@ -165,6 +165,65 @@ describe('a package', () => {
   });
 });
 
+// Small counts here; `make delivery-proof` sets large ones.
+const CUTS = Number(process.env.QUERN_CUTS ?? 12), CORRUPTIONS = Number(process.env.QUERN_CORRUPTIONS ?? 24);
+
+describe('a bad line', () => {
+  test('that dies after any number of bytes: the next start finishes, and fetches again what was on its way at most', { timeout: 600_000 }, async () => {
+    const next = random(11);
+    let most = 0;
+    for (let k = 0; k < CUTS; k++) {
+      const one = makeVersion({ shards: 10, floats: 8192, seeds: Array.from({ length: 10 }, (_, i) => 100 * k + i) }), site = siteOf([one]), cache = memoryStore();
+      const server = await hostileServer(site), leave = new AbortController();
+      try {
+        server.onDead = () => leave.abort();
+        server.budget = Math.floor(next() * Object.entries(site).filter(([n]) => !/^golden/.test(n)).reduce((n, [, b]) => n + b.length, 0));
+        await assert.rejects(quern.load(server.url, { cache, signal: leave.signal }), failure('aborted', /aborted/));
+        server.misdeed = () => undefined;
+        server.budget = Infinity;
+        const before = server.served.filter((n) => /^(params|graph)/.test(n));
+        server.served = [];
+        const m = await quern.load(server.url, { cache });
+        close(await answerOf(m, one), one.answer);
+        m.dispose();
+        const again = server.served.filter((n) => before.includes(n)).length;
+        most = Math.max(most, again);
+        assert.ok(again <= 4, `${again} files were fetched twice`);
+      } finally {
+        server.close();
+      }
+    }
+    if (CUTS >= 100) console.log(`# ${CUTS} cuts: all finished, ${most} files at most fetched twice`);
+  });
+
+  test('that corrupts what it carries, once or for good: the right answer or a sentence', { timeout: 600_000 }, async () => {
+    const next = random(12), kinds = Object.keys(MISDEEDS).filter((kind) => !['hang', 'late'].includes(kind));
+    const counts = { right: 0, refused: 0 };
+    const one = async (k) => {
+      const v = makeVersion({ shards: 3, floats: 2048, seeds: [3 * k, 3 * k + 1, 3 * k + 2] }), site = siteOf([v]);
+      const names = Object.keys(site).filter((n) => !/^golden/.test(n) && n !== 'quern.json'), name = names[Math.floor(next() * names.length)];
+      const kind = kinds[Math.floor(next() * kinds.length)], share = next(), times = next() < 0.8 ? 1 + Math.floor(next() * 2) : Infinity;
+      const server = await hostileServer(site, { misdeed: (n, count) => (n === name && count <= times ? [kind, share] : undefined) });
+      try {
+        const m = await quern.load(server.url, { cache: memoryStore() });
+        close(await answerOf(m, v), v.answer);
+        m.dispose();
+        counts.right++;
+        assert.ok(times < Infinity, `${kind} of ${name} went unnoticed`);
+      } catch (error) {
+        failure('network', /./)(error);
+        assert.ok(times === Infinity || kind === 'missing', `${kind} of ${name} once: ${error.message}`);
+        counts.refused++;
+      } finally {
+        server.close();
+      }
+    };
+    for (let k = 0; k < CORRUPTIONS; k += 50) await Promise.all(Array.from({ length: Math.min(50, CORRUPTIONS - k) }, (_, i) => one(k + i)));
+    assert.ok(counts.right > 0 && counts.right + counts.refused === CORRUPTIONS);
+    if (CORRUPTIONS >= 100) console.log(`# ${CORRUPTIONS} corruptions: ${counts.right} right answers, ${counts.refused} sentences, nothing else`);
+  });
+});
+
 describe('a plain file', () => {
   const BIG = model({ nodes: [{ op: 'Add', in: ['x', 'w'], out: ['y'] }], inputs: [{ name: 'x', dims: [1] }], outputs: [{ name: 'y', dims: [300000] }], initializers: { w: { type: 'float32', dims: [300000], data: Float32Array.from({ length: 300000 }, (_, i) => i) } } });
   const right = async (m) => {

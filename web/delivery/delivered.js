@@ -129,7 +129,7 @@ export class Delivered {
   // ---- the first version ----
 
   async #start() {
-    if (this.#named) return this.#use(await this.#namedManifest(this.#base), null);
+    if (this.#named) return this.#startNamed(this.#base);
     const { pointer, current, previous, tries = 0 } = this.#record;
     if (pointer) this.#pointer = parsePointer(new TextEncoder().encode(pointer), this.#base);
     if (this.#pointer && current && (await this.#startKept(current, previous, tries))) return;
@@ -141,7 +141,7 @@ export class Delivered {
       if (!(this.#pointer || (current && !this.#keys.length)) || /** @type {any} */ (error).code === 'aborted') throw error;
       if (this.#pointer) this.#tell({ type: 'refused', message: messageOf(error) });
     }
-    if (!this.#pointer) return this.#use(await this.#namedManifest('manifest.json'), null);
+    if (!this.#pointer) return this.#startNamed('manifest.json');
     for (;;) {
       const installed = await this.#choose(this.#pointer);
       try {
@@ -203,34 +203,31 @@ export class Delivered {
 
   // ---- files ----
 
-  /** A manifest that is not addressed by its hash: the newest there is, the kept one without a network. @param {string} name */
-  async #namedManifest(name) {
-    const { signal } = this.#watching;
+  /** A manifest without a pointer: the newest there is; without a network, or where its name has its hash, the kept one. @param {string} name */
+  async #startNamed(name) {
+    const { signal } = this.#watching, { current } = this.#record;
     const hash = /manifest-([0-9a-f]{64})\.json$/.exec(name)?.[1];
-    const file = { file: name, sha256: hash };
     const places = this.#named ? [/** @type {SourceSpec} */ (/^(https?|blob|data):/.test(this.#base) ? { kind: 'url', url: this.#base } : { kind: 'path', path: this.#base })] : this.#places(name);
     let bytes;
-    if (hash) bytes = await this.#library.get(file, places, { signal });
+    if (hash) bytes = await this.#library.get({ file: name, sha256: hash }, places, { signal });
     else {
-      const { current } = this.#record;
       try {
         bytes = await download(places, {}, { signal, cache: 'no-cache', once: Boolean(current) });
       } catch (error) {
-        const kept = current && (/** @type {any} */ (error).cause instanceof NotThere ? null : await this.#library.read({ file: name, sha256: current.manifest }));
+        const kept = current && !(/** @type {any} */ (error).cause instanceof NotThere) && await this.#library.read({ file: name, sha256: current.manifest });
         if (!kept) throw error;
         bytes = kept;
       }
     }
     const manifest = parseManifest(bytes, baseOf(places[0]));
     this.#checkRuntime(manifest);
-    if (!hash && filesOf(manifest).every((f) => f.sha256)) { // kept for when there is no network
-      const sum = await sha256(bytes), { version } = manifest;
-      if (sum !== this.#record.current?.manifest) {
-        await this.#library.put(sum, bytes);
-        await this.#note((record) => { record.current = { version, manifest: sum }; });
-      }
-    }
-    return this.#packageOf(manifest, this.#watching);
+    await this.#use(this.#packageOf(manifest, this.#watching), null);
+    if (!filesOf(manifest).every((f) => f.sha256)) return; // a cache could not tell its files from later ones
+    const sum = hash ?? await sha256(bytes), { version } = manifest;
+    if (sum === current?.manifest) return;
+    await this.#library.put(sum, bytes);
+    await this.#library.flush();
+    await this.#note((record) => { record.current = { version, manifest: sum }; });
   }
 
   /** @param {Installed} installed @param {Watching} watching */

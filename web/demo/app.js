@@ -1,5 +1,5 @@
 // The page as a whole: tabs, the service worker, the sign of being without a network.
-import { MODELS, waitFor } from './engine.js';
+import { DIST, MODELS, program, waitFor } from './engine.js';
 import { startRead } from './read.js';
 import { startHear } from './hear.js';
 import { startInside } from './inside.js';
@@ -45,10 +45,16 @@ function tabs() {
 function connection() {
   const chip = $('connection');
   // What the chosen tab needs of its model first: kept means that it opens without a network.
-  const needs = { read: `${MODELS.ocr}manifest.json`, hear: `${MODELS.vad}manifest.json`, inside: new URL('../report.js', MODELS.ocr.replace(/ocr\/$/, '')).href };
+  const needs = { read: MODELS.ocr, hear: MODELS.vad };
+  const isKept = async (/** @type {string | undefined} */ url) => {
+    const script = await caches.match(new URL('index.js', DIST).href);
+    if (!script) return false;
+    if (!url) return Boolean(await caches.match(new URL('report.js', DIST).href));
+    return (await (await program('index.js')).cache.list()).packages.some((p) => p.url === url);
+  };
   const show = async () => {
     const panel = Object.keys(parts).find((id) => !$(id).hidden) ?? 'read';
-    const kept = Boolean(navigator.serviceWorker?.controller && await caches.match(needs[panel]));
+    const kept = Boolean(navigator.serviceWorker?.controller && await isKept(needs[panel]));
     if (!navigator.onLine) chip.textContent = kept ? 'No network, and no need of one' : 'No network';
     else chip.textContent = kept ? 'Works offline too' : '';
   };

@@ -1,6 +1,6 @@
 // The page's only door to Quern: loads it late, once the service worker can keep what is fetched.
 
-const DIST = new URL('../../dist/', import.meta.url);
+export const DIST = new URL('../../dist/', import.meta.url);
 export const MODELS = {
   ocr: new URL('models/ocr/manifest.json', DIST).href,
   vad: new URL('models/vad/manifest.json', DIST).href,

@@ -45,11 +45,11 @@ export const MISDEEDS = {
 };
 
 /**
- * files by path without the first slash. misdeed(name, count): the name of one, [name, share], or nothing for the file as it is; count: of the request for this file.
+ * files by path without the first slash. budget, to be set on the result: after so many bytes more the line is dead, in the middle of an answer. misdeed(name, count): the name of one, [name, share], or nothing for the file as it is; count: of the request for this file.
  * @param {Record<string, Uint8Array>} files
  */
 export async function hostileServer(files, { misdeed = (_name, _count) => undefined, headers = {}, ranges = true, etag = (bytes) => `"${createHash('sha1').update(bytes).digest('hex')}"` } = {}) {
-  const state = { files: { ...files }, misdeed, ranges, etag, /** @type {string[]} */ requests: [], /** @type {Record<string, number>} */ counts: {} };
+  const state = { files: { ...files }, misdeed, ranges, etag, budget: Infinity, onDead: () => {}, /** @type {string[]} */ requests: [], /** @type {string[]} names that bytes were sent of */ served: [], /** @type {Record<string, number>} */ counts: {} };
   const server = createServer((request, response) => {
     const name = decodeURIComponent(new URL(request.url, 'http://h').pathname).slice(1);
     state.requests.push(name);
@@ -70,7 +70,16 @@ export async function hostileServer(files, { misdeed = (_name, _count) => undefi
       const at = Number(range[1]);
       return response.writeHead(206, { 'content-range': `bytes ${at}-${bytes.length - 1}/${bytes.length}`, 'content-length': bytes.length - at }).end(bytes.subarray(at));
     }
-    response.writeHead(200, { 'content-length': bytes.length }).end(bytes);
+    const most = Math.min(bytes.length, state.budget);
+    state.budget -= most;
+    if (most) state.served.push(name);
+    response.writeHead(200, { 'content-length': bytes.length });
+    if (most === bytes.length) return response.end(bytes);
+    state.misdeed = () => 'reset';
+    response.write(bytes.subarray(0, most), () => setTimeout(() => {
+      response.destroy();
+      state.onDead();
+    }, 1));
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));
   return Object.assign(state, {
