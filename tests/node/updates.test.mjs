@@ -98,6 +98,22 @@ describe('an update', () => {
     m.dispose();
   });
 
+  test('leaves a bound state to the version that it came from', async () => {
+    const server = await host([V1, V2], stable(V1)), m = await open(server, { update: false, worker: false });
+    m.bind({ y: 'x' }, { initial: { x: [1, V1.floats] } });
+    const near = (got, want) => assert.ok(Math.abs(got - want) < 1e-3, `${got} instead of ${want}`);
+    await m.run({});
+    server.publish({ sequence: 2, ...stable(V2) });
+    assert.equal(await m.update(), true);
+    for (let k = 0; k < 5; k++) await m.run({});
+    near(m.state().x.data[0], 6 * V1.answer);
+    assert.equal(m.report().modelVersion, '1.0.0');
+    m.bind({});
+    for (let k = 0; k < 5; k++) await answers(m, V2);
+    assert.equal(m.report().modelVersion, '1.1.0');
+    m.dispose();
+  });
+
   test('with answers that are not the recorded ones is not used, and not tried again', async () => {
     const bad = makeVersion({ version: '1.1.0', seeds: [1, 2, 4], golden: 'wrong' });
     const server = await host([V1, bad], stable(V1)), m = await open(server, { update: false });

@@ -58,9 +58,14 @@ export class Loaded {
     try {
       return await work(this);
     } finally {
-      this.users--;
-      if (this.retired) this.retire();
+      this.leave();
     }
+  }
+
+  /** The other end of users++. */
+  leave() {
+    this.users--;
+    if (this.retired) this.retire();
   }
 
   /** Gives the memory back when the queries that use it have ended. */

@@ -45,6 +45,8 @@ export class LocalModel {
   #loaded = null;
   /** @type {Delivered | null} */
   #delivered = null;
+  /** The version that a bound state belongs to, which stays until it is unbound. @type {Loaded | null} */
+  #bound = null;
   #disposed = false;
   /** @type {Promise<unknown>} */
   #last = Promise.resolve();
@@ -111,7 +113,8 @@ export class LocalModel {
 
   get #now() {
     if (this.#disposed) throw new QuernError('bad-state', 'the model was disposed');
-    return this.#loaded = this.#delivered?.current ?? /** @type {Loaded} */ (this.#loaded);
+    const newest = this.#delivered?.current;
+    return this.#loaded = this.#bound ?? newest ?? /** @type {Loaded} */ (this.#loaded);
   }
 
   /** @returns {Port[]} of a model that is one file */
@@ -185,22 +188,29 @@ export class LocalModel {
 
   /**
    * Outputs that are inputs of the next run stay in the heap, as caches and recurrent state do: { output: input }. They are then neither
-   * given to run() nor returned by it; where one is given, the run begins with that.
+   * given to run() nor returned by it; where one is given, the run begins with that. A package keeps to the version it has now until
+   * bind({}).
    * @param {Record<string, string>} pairs none: nothing is bound any more
    * @param {import('./session.js').BindOptions} [options]
    */
   bind(pairs, options) {
-    this.#session().bind(pairs, options);
+    const loaded = this.#now;
+    this.#session(loaded).bind(pairs, options);
+    const bound = Object.keys(pairs).length ? loaded : null;
+    if (bound === this.#bound) return;
+    if (bound) bound.users++;
+    else this.#bound?.leave();
+    this.#bound = bound;
   }
 
   /** The next run begins with the initial state. */
   reset() {
-    this.#session().reset();
+    this.#session(this.#now).reset();
   }
 
   /** A copy of the state, by input; none before the first run. @returns {Record<string, import('./tensor.js').TensorLike>} */
   state() {
-    return this.#session().state();
+    return this.#session(this.#now).state();
   }
 
   /**
@@ -242,7 +252,7 @@ export class LocalModel {
    */
   report({ profile = false } = {}) {
     const disposed = this.#disposed;
-    const { sessions, heap, name, version: modelVersion } = /** @type {Loaded} */ (this.#loaded = (disposed ? null : this.#delivered?.newest) ?? this.#loaded);
+    const { sessions, heap, name, version: modelVersion } = /** @type {Loaded} */ (this.#loaded = (disposed ? null : this.#bound ?? this.#delivered?.newest) ?? this.#loaded);
     const list = Object.values(sessions);
     if (!disposed) {
       this.#stats = Object.fromEntries(Object.entries(sessions).map(([role, s]) => [role, s.stats()]));
@@ -278,7 +288,7 @@ export class LocalModel {
   /** Gives the memory back. A second call does nothing, later calls of other methods fail. */
   dispose() {
     if (this.#disposed) return;
-    this.#loaded = this.#delivered?.newest ?? this.#loaded;
+    this.#loaded = this.#bound ?? this.#delivered?.newest ?? this.#loaded;
     this.#peakBytes = this.#loaded?.heap.bytes ?? 0;
     this.#disposed = true;
     this.#delivered?.dispose();
