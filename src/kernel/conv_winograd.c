@@ -8,7 +8,7 @@
 #include "kernel/tile.h"
 
 enum { IN_MAX = 6, POINTS_MAX = IN_MAX * IN_MAX, CACHE_BYTES = 384 * 1024 /* both transformed blocks */, TILES_MAX = 60, TILES_MIN = 12 /* multiples of the rows of a tile */,
-       LINE = 16 /* floats of a line of the cache */,       APART = 16 /* floats between matrices, so that the same place in all of them is not the same set of the cache */ };
+       LINE = 16 /* floats of a line of the cache */, FIRST = 9 /* matrices in the first block */,       APART = 16 /* floats between matrices, so that the same place in all of them is not the same set of the cache */ };
 
 /* The points ±A and ±B of F(4×4). F(2×2) has ±1. */
 #define A 0.75
@@ -37,11 +37,14 @@ static int64_t start_of(int out, const qn_window *w, int d, int64_t t) {
   return t / each + t % each * out * w->dilation[d];
 }
 
-size_t qn_conv_winograd_packed_count(int out, int64_t maps, int64_t channels) {
+bool qn_conv_winograd_packed_counts(int out, int64_t maps, int64_t channels, size_t *first, size_t *rest) {
   size_t all, bytes, each = qn_tile_packed_count(channels, maps);
-  if (each == SIZE_MAX || !qn_size_mul(each, (size_t)points_of(out), &all) || !qn_size_mul(all, sizeof(float), &bytes)) return SIZE_MAX;
-  return all;
+  if (each == SIZE_MAX || !qn_size_mul(each, (size_t)points_of(out), &all) || !qn_size_mul(all, sizeof(float), &bytes)) return false;
+  *first = each * FIRST;
+  *rest = all - *first;
+  return true;
 }
+static float *matrix_of(const qn_winograd_weights *w, size_t each, size_t p) { return p < FIRST ? w->first + p * each : w->rest + (p - FIRST) * each; }
 
 /* G·g: p^k / Π(p - q) for each point p and the other points q; infinity takes the last tap. */
 static void transform_taps(int out, const double g[3], int64_t stride, double to[IN_MAX], int64_t to_stride) {
@@ -56,10 +59,10 @@ static void transform_taps(int out, const double g[3], int64_t stride, double to
   to[(out + 1) * to_stride] = g[2 * stride];
 }
 
-void qn_conv_winograd_pack(int out, int64_t maps, int64_t channels, const float *w, float *packed) {
+void qn_conv_winograd_pack(int out, int64_t maps, int64_t channels, const float *w, const qn_winograd_weights *packed) {
   size_t each = qn_tile_packed_count(channels, maps);
   const int in = out + 2, points = in * in;
-  memset(packed, 0, each * (size_t)points * sizeof(float));
+  for (size_t p = 0; p < (size_t)points; p++) memset(matrix_of(packed, each, p), 0, each * sizeof(float));
   for (int64_t j = 0, column = 0; j < maps; j++) {
     /* the panel of column j, as qn_tile_pack() lays it out */
     int64_t panel = j / QN_TILE_PANEL * QN_TILE_PANEL, width = padded(maps) - panel < QN_TILE_PANEL ? 4 : QN_TILE_PANEL;
@@ -69,7 +72,7 @@ void qn_conv_winograd_pack(int out, int64_t maps, int64_t channels, const float 
       for (int t = 0; t < 9; t++) taps[t] = w[(j * channels + c) * 9 + t];
       for (int x = 0; x < 3; x++) transform_taps(out, taps + x, 3, rows + x, 3);
       for (int y = 0; y < in; y++) transform_taps(out, rows + y * 3, 1, u + y * in, 1);
-      for (int p = 0; p < points; p++) packed[(size_t)p * each + (size_t)(column + c * width)] = (float)u[p];
+      for (int p = 0; p < points; p++) matrix_of(packed, each, (size_t)p)[column + c * width] = (float)u[p];
     }
   }
 }
@@ -202,7 +205,8 @@ static int64_t wanted(int out, const qn_window *w, int d, int64_t start) {
 
 typedef struct job {
   const qn_conv *c;
-  const float *x, *packed, *bias;
+  const float *x, *bias;
+  const qn_winograd_weights *packed;
   const qn_conv_tail *tail;
   float *y;
   uint8_t *scratch;
@@ -249,7 +253,7 @@ static void convolve(const void *argument, int64_t from, int64_t to, int worker)
       const float *v = r.v + p * v_matrix;
       for (int64_t t = 0; t < (count + QN_TILE_ROWS - 1) / QN_TILE_ROWS * QN_TILE_ROWS; t++) r.rows[t] = v + (t < count ? t : 0) * v_stride;
       product.y = r.m + p * m_matrix;
-      qn_tile_run(&tiles, j->packed + p * each, &product);
+      qn_tile_run(&tiles, matrix_of(j->packed, each, p), &product);
     }
     for (int64_t t = 0; t < count; t++) {
       int64_t top = start_of(out_size, w, 0, (first + t) / across), left = start_of(out_size, w, 1, (first + t) % across);
@@ -259,7 +263,7 @@ static void convolve(const void *argument, int64_t from, int64_t to, int worker)
   }
 }
 
-void qn_conv_winograd(int out, const qn_conv *c, const float *x, const float *packed, const float *bias, const qn_conv_tail *tail, float *y, void *scratch) {
+void qn_conv_winograd(int out, const qn_conv *c, const float *x, const qn_winograd_weights *packed, const float *bias, const qn_conv_tail *tail, float *y, void *scratch) {
   const int64_t all = tiles_along(out, &c->window, 0) * tiles_along(out, &c->window, 1);
   if (all == 0 || c->maps == 0) return;
   job j = {.c = c, .x = x, .packed = packed, .bias = bias, .tail = tail, .y = y, .scratch = scratch, .block = tiles_of(out, c->channels, c->maps, all), .out = out};

@@ -17,7 +17,8 @@ typedef enum conv_form { DIRECT, DEPTHWISE, WINOGRAD_2 = 2, WINOGRAD_4 = 4 /* th
 typedef struct conv_kept {
   qn_tensor weights;   /* dtype and dims; the data is packed */
   conv_form form;
-  float *packed, *bias; /* bias: [maps], zeros where the model has none */
+  float *packed, *rest; /* rest: Winograd's second block */
+  float *bias;          /* [maps], zeros where the model has none */
 } conv_kept;
 
 typedef struct conv_state {
@@ -47,27 +48,34 @@ static conv_form form_of(const qn_step *s, const qn_tensor *w, int64_t groups) {
   return !three || least < WINOGRAD_MIN || most > WINOGRAD_2_MAX ? DIRECT : most > WINOGRAD_4_MAX ? WINOGRAD_2 : WINOGRAD_4;
 }
 
-/* The weights as the form wants them: in their own place where they keep their size, so that a large model loads in its own room. */
+/* The weights as the form wants them: in their own place where they keep their size, or the first part of them does, so that a large model
+ * loads in its own room. */
 static qn_status pack(qn_step *s, conv_kept *kept, int64_t groups) {
   const qn_tensor *w = qn_const(s, 1);
-  int64_t maps = w->dims[0], each = w->dims[1], taps = w->count / (maps * each);
-  size_t count = kept->form >= WINOGRAD_2 ? qn_conv_winograd_packed_count(kept->form, maps, each) : kept->form == DEPTHWISE ? (size_t)w->count : qn_conv_nhwc_packed_count(groups, maps, each, taps);
-  float *room = kept->form == DIRECT ? qn_alloc((size_t)(QN_TILE_PANEL * each * taps) * sizeof(float)) : NULL, *own = NULL;
-  if (kept->form == DIRECT && !room) return qn_step_fail(s, QN_ERR_MEMORY, "no memory to pack the weights");
+  const bool winograd = kept->form >= WINOGRAD_2;
+  const int64_t maps = w->dims[0], each = w->dims[1], taps = w->count / (maps * each);
+  size_t count = kept->form == DEPTHWISE ? (size_t)w->count : qn_conv_nhwc_packed_count(groups, maps, each, taps), rest = 0;
+  if (winograd && !qn_conv_winograd_packed_counts(kept->form, maps, each, &count, &rest)) count = SIZE_MAX;
+  const bool own = kept->form != DEPTHWISE && maps / groups % 4 == 0;
+  if (winograd) kept->rest = qn_keep_block(s, rest * sizeof(float)); /* before what is freed again: that is the end of the heap then */
+  float *room = kept->form == DEPTHWISE ? NULL : qn_alloc((winograd ? (size_t)w->count : (size_t)(QN_TILE_PANEL * each * taps)) * sizeof(float));
   const float *from = w->data;
-  if (kept->form == DIRECT && maps / groups % 4 == 0) from = own = qn_take_const(s, 1);
-  if (!from) from = w->data;
-  kept->packed = own ? own : count > SIZE_MAX / sizeof(float) || !from ? NULL : qn_keep_block(s, count * sizeof(float));
-  if (!kept->packed) {
+  if (winograd && room) from = memcpy(room, from, (size_t)w->count * sizeof(float));
+  if (own && room) kept->packed = qn_take_const(s, 1);
+  const bool taken = kept->packed != NULL;
+  if (!winograd) from = w->data;
+  if (taken && !winograd) from = kept->packed;
+  if (!taken && count <= SIZE_MAX / sizeof(float)) kept->packed = qn_keep_block(s, count * sizeof(float));
+  if (!kept->packed || !from || (winograd && !kept->rest) || (kept->form != DEPTHWISE && !room)) {
     qn_free(room);
     return qn_step_fail(s, QN_ERR_MEMORY, "no memory for the packed weights");
   }
   if (kept->form == DIRECT) qn_conv_nhwc_pack(groups, maps, each, taps, from, kept->packed, room);
-  else if (kept->form >= WINOGRAD_2) qn_conv_winograd_pack(kept->form, maps, each, from, kept->packed);
+  else if (winograd) qn_conv_winograd_pack(kept->form, maps, each, from, &(qn_winograd_weights){kept->packed, kept->rest});
   for (int64_t t = 0; kept->form == DEPTHWISE && t < taps; t++)
     for (int64_t m = 0; m < maps; m++) kept->packed[t * maps + m] = from[m * taps + t];
   qn_free(room);
-  if (!own) qn_release_const(s, 1);
+  if (!taken) qn_release_const(s, 1);
   return QN_OK;
 }
 
@@ -198,7 +206,7 @@ static void convolve(const qn_step *s, const conv_state *state, const qn_conv_ta
   } else if (kept->form == DIRECT) {
     qn_conv_nhwc(c, x, kept->packed, kept->bias, tail, y, m->work);
   } else if (kept->form >= WINOGRAD_2) {
-    qn_conv_winograd(kept->form, c, x, kept->packed, kept->bias, tail, y, m->work);
+    qn_conv_winograd(kept->form, c, x, &(qn_winograd_weights){kept->packed, kept->rest}, kept->bias, tail, y, m->work);
   } else {
     qn_depthwise_f32(c, x, kept->packed, kept->bias, tail, y);
   }

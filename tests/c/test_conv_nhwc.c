@@ -224,17 +224,21 @@ static double one_winograd(int out, int64_t channels, int64_t maps, bool plain) 
   qn_conv_tail tail = {.activation = plain ? (qn_activation){.min = -INFINITY, .max = INFINITY} : random_activation()};
   if (!plain && below(2)) tail.residual_channels = below(2) ? maps : 1 + below(maps);
   tail.residual = tail.residual_channels ? residual.f : NULL;
-  float *packed = qn_alloc(qn_conv_winograd_packed_count(out, maps, channels) * sizeof(float)), *direct = qn_alloc(qn_conv_nhwc_packed_count(1, maps, channels, 9) * sizeof(float));
+  size_t first, rest;
+  CHECK(qn_conv_winograd_packed_counts(out, maps, channels, &first, &rest));
+  CHECK(maps % 4 || first == (size_t)(maps * channels * 9));
+  const qn_winograd_weights packed = {qn_alloc(first * sizeof(float)), qn_alloc(rest * sizeof(float))};
+  float *direct = qn_alloc(qn_conv_nhwc_packed_count(1, maps, channels, 9) * sizeof(float));
   void *room = qn_alloc(qn_conv_winograd_room(out, &c)), *direct_room = qn_alloc(qn_conv_nhwc_room(&c)), *pack_room = qn_alloc((size_t)(8 * 9 * channels) * sizeof(float));
-  qn_conv_winograd_pack(out, maps, channels, weights.f, packed);
+  qn_conv_winograd_pack(out, maps, channels, weights.f, &packed);
   qn_conv_nhwc_pack(1, maps, channels, 9, weights.f, direct, pack_room);
   expect(&c, &x, &weights, &bias, &residual, &tail, &y);
-  qn_conv_winograd(out, &c, x.f, packed, bias.f, &tail, y.f, room);
+  qn_conv_winograd(out, &c, x.f, &packed, bias.f, &tail, y.f, room);
   CHECK(differences(&y, n_y, 2e-6 * (double)(9 * channels + 4)) == 0);
   double error = rms(&y, n_y);
   qn_conv_nhwc(&c, x.f, direct, bias.f, &tail, y.f, direct_room);
   double against = rms(&y, n_y);
-  drop(x), drop(weights), drop(bias), drop(y), drop(residual), qn_free(packed), qn_free(direct), qn_free(room), qn_free(direct_room), qn_free(pack_room);
+  drop(x), drop(weights), drop(bias), drop(y), drop(residual), qn_free(packed.first), qn_free(packed.rest), qn_free(direct), qn_free(room), qn_free(direct_room), qn_free(pack_room);
   return error / against;
 }
 
