@@ -153,8 +153,11 @@ fuzz-model: build/fuzz/fuzz_model ## fuzzes reading, planning and running small 
 	@mkdir -p build/fuzz/corpus build/fuzz/found
 	@cd build/fuzz && ./fuzz_model -max_total_time=$(SECONDS_LONG) -timeout=25 -rss_limit_mb=2048 -malloc_limit_mb=1024 -max_len=65536 -artifact_prefix=found/ -print_final_stats=1 corpus ../../tests/fuzz/corpus $(CORPUS)
 
+fuzz-manifest:       ## manifests and pointers changed in structure and text; SECONDS_LONG says how long
+	@node tests/fuzz/fuzz_manifest.mjs $(SECONDS_LONG)
+
 clean:               ## everything that was built, but not the toolchain and deps
 	@rm -rf build dist
 
 FORCE:
-.PHONY: help dist toolchain deps wasm js models native asan embed wasm-tests test conformance conformance-native conformance-threads operators check size bench clients delivery-proof fuzz fuzz-model clean FORCE
+.PHONY: help dist toolchain deps wasm js models native asan embed wasm-tests test conformance conformance-native conformance-threads operators check size bench clients delivery-proof fuzz fuzz-model fuzz-manifest clean FORCE

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
+import { fuzzManifests } from '../fuzz/fuzz_manifest.mjs';
 import { random } from './helpers/models.mjs';
 import { failure, quern } from './helpers/quern.mjs';
 import { model } from './onnx-writer.mjs';
@@ -50,5 +51,10 @@ describe('manifests', () => {
       }
     }
     assert.ok(worked > 10 && worked < 950, `${worked} worked`); // a changed name or option is legal, a changed hash never
+  });
+
+  test('and pointers, of every structure: 20,000 rounds of make fuzz-manifest', () => {
+    const { refused, accepted } = fuzzManifests({ rounds: 20_000, seed: 7 });
+    assert.ok(refused > 5000 && accepted > 2000, `${refused} refused, ${accepted} accepted`);
   });
 });

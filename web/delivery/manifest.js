@@ -22,7 +22,7 @@ export function parseManifest(bytes, where) {
     throw bad(messageOf(cause));
   }
   if (!isObject(manifest)) throw bad('it is not an object');
-  if (![1, 2].includes(manifest.schema ?? 1)) throw new QuernError('unsupported', `${where} has schema ${manifest.schema}; this release reads 1 and 2: the package is of a later one`);
+  if (![1, 2].includes(manifest.schema ?? 1)) throw new QuernError('unsupported', `${where} has schema ${JSON.stringify(manifest.schema)}; this release reads 1 and 2: the package is of a later one`);
   if (typeof manifest.model === 'string') manifest.models ??= { model: manifest.model };
   if (!isObject(manifest.models) || !Object.keys(manifest.models).length) throw bad('"models" is missing');
   for (const [role, entry] of Object.entries(manifest.models)) {
@@ -34,27 +34,36 @@ export function parseManifest(bytes, where) {
   }
   if (manifest.labels !== undefined) checkEntry('labels', manifest.labels, bad);
   if (manifest.files !== undefined && !isObject(manifest.files)) throw bad('"files" is not an object');
+  if (manifest.options !== undefined && !isObject(manifest.options)) throw bad('"options" is not an object');
   for (const [role, entry] of Object.entries(manifest.files ?? {})) checkEntry(`files.${role}`, entry, bad);
   for (const [key, value] of Object.entries(manifest.options ?? {})) if (typeof value !== 'number') throw bad(`options.${key} is not a number`);
-  if (manifest.runtime !== undefined && inRange('0.0.0', manifest.runtime) === null) throw bad(`runtime '${manifest.runtime}' is not a range such as ">=0.1.0 <2.0.0"`);
-  return /** @type {any} */ ({ ...manifest, name: String(manifest.name ?? ''), version: String(manifest.version ?? '') });
+  if (manifest.runtime !== undefined && inRange('0.0.0', manifest.runtime) === null) throw bad(`runtime ${JSON.stringify(manifest.runtime)} is not a range such as ">=0.1.0 <2.0.0"`);
+  const { name = '', version = '' } = manifest;
+  if (typeof name !== 'string' || typeof version !== 'string') throw bad('"name" and "version" are not text');
+  return /** @type {any} */ ({ ...manifest, name, version });
 }
 
 /** @param {unknown} value @returns {value is Record<string, any>} */
 export const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** @param {unknown} value */
+export const isHash = (value) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
+
+/** A number, not what JavaScript would compare as one. @param {unknown} value @param {number} least @param {number} [most] */
+export const isWithin = (value, least, most = Infinity) => typeof value === 'number' && value >= least && value <= most;
 
 /** @param {string} what @param {any} entry @param {(why: string) => Error} bad @param {boolean} [whole] size and hash have to be there */
 function checkEntry(what, entry, bad, whole = false) {
   const { file, size, sha256 } = fileOf(entry);
   if (typeof file !== 'string' || !file) throw bad(`${what} names no file`);
   if (whole ? !(Number.isSafeInteger(size) && Number(size) > 0) : size !== undefined && !(Number.isSafeInteger(size) && size >= 0)) throw bad(`${what}.size is not a number of bytes`);
-  if ((whole || sha256 !== undefined) && !/^[0-9a-f]{64}$/.test(String(sha256))) throw bad(`${what}.sha256 is not the 64 hexadecimal digits of a SHA-256`);
+  if ((whole || sha256 !== undefined) && !isHash(sha256)) throw bad(`${what}.sha256 is not the 64 hexadecimal digits of a SHA-256`);
 }
 
 /** @param {string} what @param {any} golden @param {(why: string) => Error} bad */
 function checkGolden(what, golden, bad) {
   checkEntry(what, golden, bad, true);
-  if (!(golden.rtol >= 0 && golden.atol >= 0)) throw bad(`${what} needs rtol and atol`);
+  if (!isWithin(golden.rtol, 0) || !isWithin(golden.atol, 0)) throw bad(`${what} needs rtol and atol`);
   if (!Array.isArray(golden.cases)) throw bad(`${what}.cases is not a list`);
   for (const { inputs, outputs } of golden.cases.map((/** @type {any} */ c) => c ?? {}))
     for (const side of [inputs, outputs]) {

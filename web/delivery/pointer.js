@@ -1,6 +1,6 @@
 // The pointer quern.json: what it says, who is in a canary, which version an installation gets. docs/PACKAGE.md. No I/O.
 import { QuernError, messageOf } from '../core/errors.js';
-import { isObject } from './manifest.js';
+import { isHash, isObject, isWithin } from './manifest.js';
 import { digest } from './sha256.js';
 import { compareVersions, inRange, isVersion } from './versions.js';
 
@@ -28,24 +28,24 @@ export function parsePointer(bytes, where) {
     throw bad(messageOf(cause));
   }
   if (!isObject(p)) throw bad('it is not an object');
-  if (p.schema !== 1) throw new QuernError('unsupported', `${where} has schema ${p.schema}; this release reads 1: the package is of a later one`);
+  if (p.schema !== 1) throw new QuernError('unsupported', `${where} has schema ${JSON.stringify(p.schema)}; this release reads 1: the package is of a later one`);
   if (typeof p.name !== 'string' || !p.name) throw bad('"name" is missing');
   if (!(Number.isSafeInteger(p.sequence) && p.sequence > 0)) throw bad('"sequence" is not a positive integer');
   if (p.expires !== undefined && !isDate(p.expires)) throw bad('"expires" is not a date');
-  if (p.maxAge !== undefined && !(p.maxAge >= 0)) throw bad('"maxAge" is not a number of seconds');
+  if (p.maxAge !== undefined && !isWithin(p.maxAge, 0)) throw bad('"maxAge" is not a number of seconds');
   if (!isObject(p.versions)) throw bad('"versions" is missing');
   for (const [version, entry] of Object.entries(p.versions)) {
     if (!isVersion(version)) throw bad(`'${version}' is not a version such as 1.2.3`);
-    if (!/^[0-9a-f]{64}$/.test(String(entry?.manifest))) throw bad(`version ${version} has no SHA-256 of its manifest`);
+    if (!isHash(entry?.manifest)) throw bad(`version ${version} has no SHA-256 of its manifest`);
     if (!(Number.isSafeInteger(entry.size) && entry.size > 0)) throw bad(`version ${version} has no size of its manifest`);
-    if (inRange('0.0.0', entry.runtime) === null) throw bad(`version ${version} has the runtime '${entry.runtime}', which is not a range such as ">=0.1.0 <2.0.0"`);
+    if (inRange('0.0.0', entry.runtime) === null) throw bad(`version ${version} has the runtime ${JSON.stringify(entry.runtime)}, which is not a range such as ">=0.1.0 <2.0.0"`);
   }
   if (!isObject(p.channels) || !Object.keys(p.channels).length) throw bad('"channels" is missing');
   for (const [name, channel] of Object.entries(p.channels)) {
     if (!isVersion(channel?.version)) throw bad(`channel '${name}' gives no version`);
     const { canary } = channel;
     if (canary === undefined) continue;
-    if (!isVersion(canary?.version) || !(canary.percent >= 0 && canary.percent <= 100)) throw bad(`the canary of channel '${name}' needs a version and percent from 0 to 100`);
+    if (!isVersion(canary?.version) || !isWithin(canary.percent, 0, 100)) throw bad(`the canary of channel '${name}' needs a version and percent from 0 to 100`);
     if ((canary.from === undefined) !== (canary.until === undefined) || (canary.from !== undefined && !(isDate(canary.from) && isDate(canary.until))))
       throw bad(`the canary of channel '${name}' needs from and until as dates, or neither`);
   }
