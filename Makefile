@@ -48,7 +48,7 @@ NATIVE_OBJ  := $(NATIVE_SRC:%.c=build/native/%.o)
 ASAN_OBJ    := $(NATIVE_SRC:%.c=build/asan/%.o)
 NATIVE_FLAGS := -std=c11 -Wall -Wextra -Werror -Isrc -Itests/c -fno-strict-aliasing -MMD -MP
 SANITIZE     := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-FUZZ_TOOLS   := mutate starve fuzz_model
+FUZZ_TOOLS   := mutate starve fuzz_model fuzz_reader
 C_TESTS      := $(patsubst tests/c/%.c,%,$(wildcard tests/c/test_*.c))
 
 native: build/native/libquern.a build/native/run_cases ## the core as a library, and the runner of ONNX test cases
@@ -146,12 +146,14 @@ SECONDS_LONG ?= 600
 build/fuzz/%.o: %.c
 	@mkdir -p $(@D)
 	@$(FUZZ_CC) $(NATIVE_FLAGS) -Wno-pass-failed -DQN_LIBFUZZER -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -c $< -o $@
-build/fuzz/fuzz_model: build/fuzz/tests/fuzz/fuzz_model.o $(FUZZ_OBJ)
+build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o $(FUZZ_OBJ)
 	@$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $^ -lm -o $@
--include $(FUZZ_OBJ:.o=.d) build/fuzz/tests/fuzz/fuzz_model.d
-fuzz-model: build/fuzz/fuzz_model ## fuzzes reading, planning and running small models by libFuzzer
-	@mkdir -p build/fuzz/corpus build/fuzz/found
-	@cd build/fuzz && ./fuzz_model -max_total_time=$(SECONDS_LONG) -timeout=25 -rss_limit_mb=2048 -malloc_limit_mb=1024 -max_len=65536 -artifact_prefix=found/ -print_final_stats=1 corpus ../../tests/fuzz/corpus $(CORPUS)
+-include $(FUZZ_OBJ:.o=.d) $(wildcard build/fuzz/tests/fuzz/*.d)
+fuzz-model:          ## libFuzzer over reading, planning and running small models
+fuzz-reader:         ## libFuzzer over the ONNX reader, at once and in pieces
+fuzz-model fuzz-reader: fuzz-%: build/fuzz/fuzz_%
+	@mkdir -p build/fuzz/corpus-$* build/fuzz/found
+	@cd build/fuzz && ./fuzz_$* -max_total_time=$(SECONDS_LONG) -timeout=25 -rss_limit_mb=2048 -malloc_limit_mb=1024 -max_len=65536 -artifact_prefix=found/ -print_final_stats=1 corpus-$* ../../tests/fuzz/corpus $(CORPUS)
 
 fuzz-manifest:       ## manifests and pointers changed in structure and text; SECONDS_LONG says how long
 	@node tests/fuzz/fuzz_manifest.mjs $(SECONDS_LONG)
@@ -160,4 +162,4 @@ clean:               ## everything that was built, but not the toolchain and dep
 	@rm -rf build dist
 
 FORCE:
-.PHONY: help dist toolchain deps wasm js models native asan embed wasm-tests test conformance conformance-native conformance-threads operators check size bench clients delivery-proof fuzz fuzz-model fuzz-manifest clean FORCE
+.PHONY: help dist toolchain deps wasm js models native asan embed wasm-tests test conformance conformance-native conformance-threads operators check size bench clients delivery-proof fuzz fuzz-model fuzz-reader fuzz-manifest clean FORCE

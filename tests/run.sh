@@ -58,6 +58,7 @@ quietly() { local name=$1; shift; "$@" 2>&1 | tail -40; return "${PIPESTATUS[0]}
 mapfile -t models < <(small)
 count quietly "each allocation fails once (starve)" build/asan/starve "${models[@]}"
 count quietly "corpus of the fuzzer (fuzz_model)" build/asan/fuzz_model "${models[@]}"
+count quietly "corpus of the fuzzer (fuzz_reader)" build/asan/fuzz_reader "${models[@]}"
 count node tests/conformance/conformance.mjs
 count node tests/conformance/conformance.mjs --browser
 

@@ -30,7 +30,7 @@ static inline unsigned char *read_file(const char *path, size_t *size) {
 }
 
 /* bytes: [size], the whole file */
-static qn_status load_model(qn_model *m, const unsigned char *bytes, size_t size) {
+static inline qn_status load_model(qn_model *m, const unsigned char *bytes, size_t size) {
   size_t at = 0;
   while (at < size) {
     void *p;
