@@ -7,7 +7,7 @@
 #include "graph/ir.h"
 #include "model/onnx.h"
 
-typedef enum stage { READING, READY, RUNNING, DONE, BROKEN } stage;
+typedef enum stage { READING, RESOLVED, READY, RUNNING, DONE, BROKEN } stage;
 
 typedef struct input {
   qn_port port;
@@ -27,6 +27,7 @@ struct qn_model {
   input *inputs;
   qn_port *outputs;
   int n_inputs, n_outputs, nodes_in_file;
+  bool rare; /* has operators that are */
   uint32_t skipped_passes;
 };
 
@@ -59,7 +60,7 @@ void qn_model_free(qn_model *m) {
 const qn_error *qn_model_error(const qn_model *m) { return &m->error; }
 
 static qn_status wrong_time(qn_model *m, const char *what) {
-  static const char *const names[] = {"is still being read", "is ready", "is running", "has finished a run", "failed to load"};
+  static const char *const names[] = {"is still being read", "has been read", "is ready", "is running", "has finished a run", "failed to load"};
   return qn_fail(&m->error, QN_ERR_STATE, "%s while the model %s", what, names[m->stage]);
 }
 
@@ -113,11 +114,25 @@ static qn_status make_ports(qn_model *m) {
   return QN_OK;
 }
 
-static qn_status finish(qn_model *m) {
-  qn_context *c = &m->context;
+static qn_status resolve(qn_model *m) {
   QN_TRY(qn_onnx_end(&m->onnx, &m->error));
   m->nodes_in_file = m->onnx.graph.n_nodes;
   QN_TRY(qn_onnx_inline_functions(&m->onnx, &m->error));
+  QN_TRY(qn_ir_resolve(&m->context, &m->onnx.graph, &m->rare));
+  m->stage = RESOLVED;
+  return QN_OK;
+}
+
+qn_status qn_model_resolve(qn_model *m, bool *rare) {
+  if (m->stage != READING) return wrong_time(m, "its operators were looked up");
+  QN_TRY(broken(m, resolve(m)));
+  *rare = m->rare;
+  return QN_OK;
+}
+
+static qn_status finish(qn_model *m) {
+  qn_context *c = &m->context;
+  if (m->stage == READING) QN_TRY(resolve(m));
   QN_TRY(qn_ir_build(c, &m->onnx.graph, &m->graph));
   QN_TRY(make_ports(m));
   if (!(m->skipped_passes & QN_PASS_QUANTIZE)) {
@@ -143,7 +158,7 @@ static qn_status finish(qn_model *m) {
 }
 
 qn_status qn_model_finish(qn_model *m) {
-  if (m->stage != READING) return wrong_time(m, "the model was finished");
+  if (m->stage != READING && m->stage != RESOLVED) return wrong_time(m, "the model was finished");
   QN_TRY(broken(m, finish(m)));
   m->stage = READY;
   return QN_OK;

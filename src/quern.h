@@ -27,6 +27,9 @@ qn_status qn_model_commit(qn_model *m, size_t size);
 enum { QN_PASS_FUSE = 1, QN_PASS_QUANTIZE = 2, QN_PASS_NORM = 4, QN_PASS_ACTIVATION = 8, QN_PASS_ATTENTION = 16 };
 /* Before qn_model_finish: leaves passes out, to see what they change. */
 void qn_model_skip_passes(qn_model *m, uint32_t passes);
+/* Optional, once all bytes were given: looks up the operators. *rare: whether one of them is in the second file of the builds for the web,
+ * which has to be there before qn_model_finish. */
+qn_status qn_model_resolve(qn_model *m, bool *rare);
 /* All bytes were given: builds the graph, runs the passes, packs the weights. External data must be supplied first:
  * while qn_model_external() returns true, push bytes [offset, offset + length) of `location` through want and commit. */
 qn_status qn_model_finish(qn_model *m);

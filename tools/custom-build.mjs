@@ -62,7 +62,7 @@ const problemOf = (file) => execFileSync(process.execPath, ['--input-type=module
 /** @param {string} variant */
 function link(variant) {
   mkdirSync(path.join(OUT, variant), { recursive: true });
-  const list = [...readFileSync('src/op/op_list.h', 'utf8').matchAll(/^QN_OP\((\w+)\)/gm)].map((m) => m[1]).filter((id) => wanted.has(id));
+  const list = [...readFileSync('src/op/op_list.h', 'utf8').matchAll(/^QN_(?:OP|RARE)\((\w+)\)/gm)].map((m) => m[1]).filter((id) => wanted.has(id));
   writeFileSync(path.join(OUT, 'op_list.h'), `${list.map((id) => `QN_OP(${id})`).join('\n')}\n`);
   writeFileSync(path.join(OUT, 'exports.txt'), `${exported.join('\n')}\n`);
   const has = (/** @type {RegExp} */ pattern) => table.some((e) => wanted.has(e.id) && pattern.test(e.name));

@@ -68,6 +68,7 @@ typedef struct qnw_model {
   uint64_t stats[STAT_COUNT];
   qn_error error;             /* of calls that fail before they reach the core */
   bool own_error;
+  bool rare;
   const qn_plan_step *step;   /* of qnw_run_next */
 } qnw_model;
 
@@ -118,6 +119,8 @@ void *qnw_want_ptr(const qnw_model *m) { return m->want_ptr; }
 size_t qnw_want_size(const qnw_model *m) { return m->want_size; }
 int qnw_commit(qnw_model *m, size_t size) { return core(m, qn_model_commit(m->core, size)); }
 void qnw_skip_passes(qnw_model *m, uint32_t passes) { qn_model_skip_passes(m->core, passes); } /* for tests */
+int qnw_resolve(qnw_model *m) { return core(m, qn_model_resolve(m->core, &m->rare)); }
+int qnw_rare(const qnw_model *m) { return m->rare; } /* 1: needs the second file of this build before it is finished */
 int qnw_finish(qnw_model *m) { return core(m, qn_model_finish(m->core)); }
 
 /* 1 while a piece of external data is missing. */

@@ -61,6 +61,12 @@ LINK_FLAGS := \
   -sERROR_ON_UNDEFINED_SYMBOLS=0 \
   -sEXPORTED_FUNCTIONS=@$(EXPORTS) \
   -Wl,--stack-first -Wl,--gc-sections -Wl,-Map=$(OUT)/quern.map
+# What emcc -O3 has Binaryen do, for each half of the split (wasm/wasm.mk); but the table of the second half is filled later.
+OPTIMIZE := --strip-target-features --post-emscripten -O3 --zero-filled-memory
+FEATURES.simd := --mvp-features --enable-bulk-memory --enable-multivalue --enable-mutable-globals --enable-nontrapping-float-to-int --enable-reference-types \
+  --enable-sign-ext --enable-simd
+FEATURES.relaxed := $(FEATURES.simd) --enable-relaxed-simd
+# reference-types         a second table, through which the first file calls the second; every engine with SIMD has them
 # The memory comes from JavaScript, which gives it to the helpers too; its maximum must be declared. The linker's data segments are then
 # copied into it once, by the first instance. --no-check-features: objects that use no atomics need not be compiled for them.
 LINK_THREADS := -sIMPORTED_MEMORY=1 -Wl,--shared-memory,--no-check-features

@@ -65,12 +65,23 @@ $(OUT)/libquern.a: $(CORE_OBJ)
 $(EXPORTS): $(EXPORTS_C) tools/exports.sh
 	@mkdir -p $(@D); tools/exports.sh $(EXPORTS_C) > $@
 
-$(DIST)/quern-$(VARIANT).wasm: $(CORE_OBJ) $(GLUE_OBJ) $(DEP_LIB) $(EXPORTS) $(IMPORTS) tools/wasm-imports.mjs
+# Linked twice, unoptimized: with all operators, and with the common ones and without
+# reading text. What only the first has goes into quern-rare-*.wasm; each
+# half is optimized by itself, since the optimizer would merge functions of both.
+LINK := $(EMCC) $(ISA.$(BASE)) $(if $(THREADS),$(LINK_THREADS))
+LINK_HALF = $(LINK) $(patsubst %/quern.map,%/$(1).map,$(filter-out -O3,$(LINK_FLAGS))) -O1 --profiling-funcs
+$(DIST)/quern-$(VARIANT).wasm: $(CORE_OBJ) $(GLUE_OBJ) $(DEP_LIB) $(EXPORTS) $(IMPORTS) $(OUT)/common/op_table.o build/build_id.h tools/split-wasm.mjs tools/wasm-file.mjs tools/wasm-imports.mjs
 	@mkdir -p $(@D)
 	@echo "  $(VARIANT)  link"
-	@$(EMCC) $(ISA.$(BASE)) $(if $(THREADS),$(LINK_THREADS)) $(LINK_FLAGS) $(CORE_OBJ) $(GLUE_OBJ) $(DEP_LIB) -o $(OUT)/quern.wasm
-	@node tools/wasm-imports.mjs $(OUT)/quern.wasm $(IMPORTS)
-	@cp $(OUT)/quern.wasm $@
+	@$(call LINK_HALF,quern) $(CORE_OBJ) $(GLUE_OBJ) $(DEP_LIB) -o $(OUT)/quern.wasm
+	@grep -v _ocr_ $(EXPORTS) > $(OUT)/common/exports.txt
+	@$(subst @$(EXPORTS),@$(OUT)/common/exports.txt,$(call LINK_HALF,common/quern)) $(filter-out %/src/op/op_table.o,$(CORE_OBJ)) $(OUT)/common/op_table.o $(GLUE_OBJ) $(DEP_LIB) -o $(OUT)/common/quern.wasm
+	@node tools/split-wasm.mjs $(OUT) $(BINARYEN) $(VARIANT) "$(OPTIMIZE) $(FEATURES.$(BASE)) $(if $(THREADS),--enable-threads)"
+	@node tools/wasm-imports.mjs $(OUT)/split/common.wasm $(IMPORTS)
+	@cp $(OUT)/split/rare.wasm $(DIST)/quern-rare-$(VARIANT).wasm
+	@cp $(OUT)/split/common.wasm $@
+$(OUT)/common/op_table.o: src/op/op_table.c src/op/op_list.h $(FLAGS_ID)
+	@mkdir -p $(@D); $(WASM_CC) $(CORE_CFLAGS) -DQN_WITHOUT_RARE $(CORE_OPT) -c $< -o $@
 
 # A custom build: make … CUSTOM=FOLDER TO=FOLDER custom, where the first has op_list.h (the operators) and exports.txt. All other objects are those of
 # the full build; the linker drops what the shorter table does not reach.
@@ -81,7 +92,7 @@ LEFT_OUT   := %/src/op/op_table.o $(if $(findstring CONTROL,$(WITHOUT)),%/src/gr
   $(if $(findstring NORM,$(WITHOUT)),%/src/graph/pass_norm.o)
 custom: $(DIST)/quern-$(VARIANT).wasm $(CUSTOM_OBJ)
 	@echo "  $(VARIANT)  link for $(CUSTOM)"
-	@$(EMCC) $(ISA.$(BASE)) $(if $(THREADS),$(LINK_THREADS)) $(patsubst %/quern.map,%/custom.map,$(subst @$(EXPORTS),@$(CUSTOM)/exports.txt,$(LINK_FLAGS))) \
+	@$(LINK) $(patsubst %/quern.map,%/custom.map,$(subst @$(EXPORTS),@$(CUSTOM)/exports.txt,$(LINK_FLAGS))) \
 	  $(filter-out $(LEFT_OUT),$(CORE_OBJ)) $(CUSTOM_OBJ) $(GLUE_OBJ) $(DEP_LIB) -o $(CUSTOM)/$(VARIANT)/quern.wasm
 	@node tools/wasm-imports.mjs $(CUSTOM)/$(VARIANT)/quern.wasm $(IMPORTS)
 	@mkdir -p $(TO); cp $(CUSTOM)/$(VARIANT)/quern.wasm $(TO)/quern-$(VARIANT).wasm

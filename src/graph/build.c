@@ -122,6 +122,7 @@ typedef struct missing {
   char text[1024];
   size_t length;
   int count;
+  bool rare; /* an operator is there, but rare */
 } missing;
 
 static void add_missing(missing *list, const qn_onnx_node *n, int64_t opset) {
@@ -146,7 +147,9 @@ static void add_missing(missing *list, const qn_onnx_node *n, int64_t opset) {
 static void collect_missing(const qn_onnx_model *m, const qn_graph *g, missing *list) {
   for (const qn_onnx_node *n = g->nodes; n; n = n->next) {
     int64_t opset = n->opset ? n->opset : qn_onnx_opset_of(m, n->domain);
-    if (!qn_op_find(n->domain, n->op_type, opset)) add_missing(list, n, opset);
+    const qn_op *op = qn_op_find(n->domain, n->op_type, opset);
+    if (!op) add_missing(list, n, opset);
+    else list->rare = list->rare || qn_op_is_rare(op);
     for (int a = 0; a < n->n_attrs; a++)
       if (n->attrs[a].graph) collect_missing(m, n->attrs[a].graph, list);
   }
@@ -351,15 +354,18 @@ static qn_status build_graph(qn_context *c, const qn_graph *source, qn_ir *paren
   return QN_OK;
 }
 
-qn_status qn_ir_build(qn_context *c, const qn_graph *g, qn_ir **out) {
+qn_status qn_ir_resolve(qn_context *c, const qn_graph *g, bool *rare) {
   missing list = {0};
   QN_TRY(qn_expand_contrib(c->onnx, c->err));
   collect_missing(c->onnx, g, &list);
+  *rare = list.rare;
   if (list.count)
     return qn_fail(c->err, QN_ERR_UNSUPPORTED, "the model uses %d operator%s that %s: %s", list.count, list.count > 1 ? "s" : "",
                    qn_op_table_is_custom ? "this custom build of Quern, made for other models, lacks" : "Quern does not have", list.text);
-  return build_graph(c, g, NULL, out);
+  return QN_OK;
 }
+
+qn_status qn_ir_build(qn_context *c, const qn_graph *g, qn_ir **out) { return build_graph(c, g, NULL, out); }
 
 /* ---- upkeep ---- */
 

@@ -67,7 +67,9 @@ typedef struct qn_context {
   qn_error *err;
 } qn_context;
 
-/* Builds the graph and its bodies, operators resolved; names every unsupported operator at once. */
+/* Expands operators into others and looks all up; names every unsupported one at once. *rare: whether one is (op_list.h). */
+qn_status qn_ir_resolve(qn_context *c, const qn_graph *g, bool *rare);
+/* Builds the graph and its bodies; resolved before. */
 qn_status qn_ir_build(qn_context *c, const qn_graph *g, qn_ir **out);
 /* A constant made here. Takes over what `value` owns. */
 qn_status qn_ir_constant(qn_context *c, qn_value *value, qn_constant **out);

@@ -9,8 +9,10 @@ uint64_t qn_now_us(void) { return 0; } /* the library wants a clock; nothing run
 int main(void) {
   static const char *const names[] = {
 #define QN_OP(name) #name,
+#define QN_RARE(name) #name,
 #include "op/op_list.h"
 #undef QN_OP
+#undef QN_RARE
   };
   for (int i = 0; i < qn_op_entry_count; i++) {
     const qn_op *op = qn_op_entries[i];

@@ -3,6 +3,7 @@
 import { QuernError, messageOf } from './errors.js';
 import { now } from './platform.js';
 import { ARRAYS } from './tensor.js';
+import { getRare } from './runtime.js';
 import { mayWait, sharedMemory } from './threads.js';
 import { build } from './version.js';
 
@@ -44,6 +45,12 @@ function importsFor(module, onGrowth) {
 export class Heap {
   /** @type {any} */
   #exports;
+  /** As the second file imports them. @type {WebAssembly.Exports} */
+  #primary;
+  /** @type {import('./runtime.js').RareSource | undefined} */
+  #rareSource;
+  /** The second file, once it was wanted. @type {Promise<WebAssembly.Module | undefined> | undefined} */
+  #rare;
   /** @type {WebAssembly.Memory} */
   #memory;
   #u8 = new Uint8Array(0);
@@ -61,11 +68,13 @@ export class Heap {
   #helpers = [];
   threadsReason = '';
 
-  /** @param {WebAssembly.Module} module @param {import('./threads.js').Threads} [threads] */
-  static async create(module, threads) {
+  /** @param {WebAssembly.Module} module @param {import('./threads.js').Threads} [threads] @param {import('./runtime.js').RareSource} [rare] as the page knows it */
+  static async create(module, threads, rare) {
     try {
       const imports = importsFor(module, () => {});
-      return new Heap(await WebAssembly.instantiate(module, imports), imports.env?.memory, module, threads);
+      const heap = new Heap(await WebAssembly.instantiate(module, imports), imports.env?.memory, module, threads);
+      heap.#rareSource = rare;
+      return heap;
     } catch (cause) {
       if (cause instanceof QuernError) throw cause;
       throw new QuernError('out-of-memory', `no WebAssembly memory for another model: ${messageOf(cause)}. Dispose models that are not needed.`, { cause });
@@ -80,6 +89,7 @@ export class Heap {
    */
   constructor(instance, shared, module, { count, reason, start, least = 0 } = { count: 1, reason: '' }) {
     const { memory, _initialize } = /** @type {any} */ (instance.exports);
+    this.#primary = shared ? { ...instance.exports, memory: shared } : instance.exports;
     this.#exports = Object.fromEntries(Object.entries(instance.exports).map(([name, f]) => [name.replace('qnw_', ''), f]));
     this.#memory = shared ?? memory;
     _initialize?.();
@@ -92,7 +102,7 @@ export class Heap {
         for (let index = 1; index < count && !this.#dead; index++) {
           const stack = this.#call('stack') >>> 0;
           if (!start || !stack) throw new Error(start ? 'no memory for its stack' : 'no workers are wanted');
-          const helper = await start({ op: 'help', id: 0, module, memory: shared, index, stack }, (why) => this.#lost(why));
+          const helper = await start({ op: 'help', id: 0, module, memory: shared, index, stack, rare: await this.#rare }, (why) => this.#lost(why));
           this.#helpers.push(helper);
           if (this.#dead) helper.terminate();
         }
@@ -126,11 +136,35 @@ export class Heap {
     for (const helper of this.#helpers.splice(0)) helper.terminate();
   }
 
+  /** Whether operators of the second file are in use. */
+  get isRare() {
+    return Boolean(this.#rare);
+  }
+
+  /** Gives the instance the code of its second file: before a model that needs it is finished, and before helpers start. */
+  addRare() {
+    const adding = this.#rare ??= this.#addRare();
+    adding.catch(() => (this.#rare = undefined)); // the next model tries again
+    return adding;
+  }
+
+  async #addRare() {
+    if (!Object.keys(this.#primary).some((name) => name.startsWith('%'))) return undefined; // a custom build is whole
+    const name = this.variant + (this.#primary.memory === this.#memory && this.#memory.buffer instanceof ArrayBuffer ? '' : '-threads');
+    const module = await getRare(name, this.#rareSource);
+    const [section] = WebAssembly.Module.customSections(module, 'quern'), is = section ? decoder.decode(section) : 'no part of Quern';
+    if (is !== `${this.build} ${name}`)
+      throw new QuernError('unavailable', `the first wasm is of build ${this.build} ${name}, the second of ${is}: publish the files of one release together`);
+    await WebAssembly.instantiate(module, { primary: this.#primary });
+    return module;
+  }
+
   /** Forgets the instance: wasm memory never shrinks, so this is how it is given back. */
   drop() {
     this.#dead = 'the model was disposed';
     for (const helper of this.#helpers.splice(0)) helper.terminate();
     this.#exports = undefined;
+    this.#primary = {};
     this.#memory = /** @type {any} */ (undefined);
     this.#u8 = new Uint8Array(0);
   }
@@ -237,6 +271,12 @@ export class Heap {
     if (!this.#call('external', model)) return null;
     const [offset, length] = this.#int64s(this.#call('external_range', model), 2);
     return { location: this.#text(this.#call('external_location', model)), offset, length };
+  }
+
+  /** Looks the operators up. Whether the second file is needed. @param {number} model */
+  resolve(model) {
+    this.#check(model, this.#call('resolve', model));
+    return Boolean(this.#call('rare', model));
   }
 
   /** @param {number} model @param {number} [skipPasses] bits of QN_PASS_* */

@@ -21,7 +21,7 @@ import { ARRAYS, PER_ELEMENT, countOf } from './tensor.js';
  *   inputs: import('./heap.js').Port[], outputs: import('./heap.js').Port[], stats: Record<string, number>, plan: PlanFacts | null }} Inspection
  * shapes: of inputs by name; those that the model declares in full need none.
  * @typedef {{ shapes?: Record<string, readonly number[]>, signal?: AbortSignal, onProgress?: (progress: import('./session.js').Progress) => void,
- *   externalData?: Map<string, SourceSpec>, module?: WebAssembly.Module, deterministic?: boolean }} InspectOptions
+ *   externalData?: Map<string, SourceSpec>, module?: WebAssembly.Module, rare?: import('./runtime.js').RareSource, deterministic?: boolean }} InspectOptions
  */
 
 /**
@@ -30,7 +30,7 @@ import { ARRAYS, PER_ELEMENT, countOf } from './tensor.js';
  * @returns {Promise<Inspection>}
  */
 export async function inspectLocal(source, options = {}) {
-  const heap = await Heap.create(options.module ?? await getModule(options.deterministic));
+  const heap = await Heap.create(options.module ?? await getModule(options.deterministic), undefined, options.rare);
   const session = new Session(heap);
   try {
     let problem = '';

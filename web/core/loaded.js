@@ -23,9 +23,9 @@ export class Loaded {
   /** To be disposed when none is. */
   retired = false;
 
-  /** @param {WebAssembly.Module} module @param {import('./threads.js').Threads} [threads] */
-  static async create(module, threads) {
-    return new Loaded(await Heap.create(module, threads));
+  /** @param {WebAssembly.Module} module @param {import('./threads.js').Threads} [threads] @param {import('./runtime.js').RareSource} [rare] */
+  static async create(module, threads, rare) {
+    return new Loaded(await Heap.create(module, threads, rare));
   }
 
   /** @param {Heap} heap */
@@ -36,11 +36,14 @@ export class Loaded {
   /** @param {Package} pack @param {ReadOptions} options */
   async readPackage(pack, { onProgress, ...options }) {
     const { manifest } = pack;
+    const adding = manifest.task === 'ocr' ? this.heap.addRare() : undefined; // its arithmetic is there
+    adding?.catch(() => {}); // said below
     ({ name: this.name, version: this.version } = manifest);
     for (const role of Object.keys(manifest.models)) {
       const { source, externalData } = await pack.open(role);
       this.sessions[role] = await Session.load(this.heap, source, { ...options, externalData, onProgress: (p) => { if (p.stage === 'prepare') onProgress?.(p); } });
     }
+    await adding;
     if (manifest.task === 'ocr') this.task = await Ocr.create(this.heap, pack, this.sessions);
     else if (manifest.task === 'vad') this.task = new Vad(this.heap, pack, this.sessions.model);
     else if (manifest.task) throw new QuernError('unsupported', `the package ${this.name} has the task '${manifest.task}'; this release knows 'ocr' and 'vad'`);

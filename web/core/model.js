@@ -22,16 +22,16 @@ import { build, version } from './version.js';
  * @typedef {import('../delivery/delivered.js').Delivered} Delivered
  * @typedef {import('../delivery/delivered.js').DeliveryOptions} DeliveryOptions
  * @typedef {import('../delivery/library.js').DeliveryEvent} DeliveryEvent
- * module: compiled already (in a worker, by the page that started it); deliveryUrl: from there too. deterministic: the same bits on every machine.
+ * module: compiled already (in a worker, by the page that started it); deliveryUrl, rare: from there too. deterministic: the same bits on every machine.
  * integrity: of a plain model, "sha256-" and the base64 of its hash. onEvent: what happens to a package while it is used.
  * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, externalData?: Map<string, SourceSpec>, deterministic?: boolean, integrity?: string,
  *   module?: WebAssembly.Module, threads?: import('./threads.js').Threads, whereReason?: string, skipPasses?: number, delivery?: DeliveryOptions,
- *   deliveryUrl?: string, onEvent?: (event: DeliveryEvent) => void }} LocalOptions
- * @typedef {{ version: string, build: string, variant: string, backend: 'cpu', backendReason: string, threads: number, threadsReason: string, helped: number,
+ *   deliveryUrl?: string, rare?: import('./runtime.js').RareSource, onEvent?: (event: DeliveryEvent) => void }} LocalOptions
+ * @typedef {{ version: string, build: string, variant: string, rare: boolean, backend: 'cpu', backendReason: string, threads: number, threadsReason: string, helped: number,
  *   where: 'page' | 'worker' | 'node', whereReason: string, url: string, name: string, modelVersion: string, heapBytes: number, runs: number,
  *   lastMs: number, stats: Record<string, Record<string, number>>, bytes: number, peakBytes: number, plan: Plan, missing: string[],
  *   delivery?: import('../delivery/delivered.js').DeliveryFacts, profile?: Record<string, import('./profile.js').ProfileTable> }} Report
- * threads: at work now, this one among them; helped: how often the others took a part. bytes: of the model's files. heapBytes: WebAssembly memory now; peakBytes: at most so far. missing: what this browser or page lacks that would help.
+ * rare: the second wasm file is in use. threads: at work now, this one among them; helped: how often the others took a part. bytes: of the model's files. heapBytes: WebAssembly memory now; peakBytes: at most so far. missing: what this browser or page lacks that would help.
  * nodes: operators that run, of nodesInFile; segments: plans made for the shapes seen; weightBytes: constants held; arenaBytes: activations.
  * @typedef {{ nodes: number, nodesInFile: number, segments: number, parameters: number, weightBytes: number, arenaBytes: number }} Plan
  * profile of a report: by role, where the time of the runs since it was first asked for went.
@@ -88,7 +88,7 @@ export class LocalModel {
     const opening = source.kind === 'url' ? openSource(source, options.signal) : undefined;
     opening?.catch(() => {});
     try {
-      this.#loaded = await Loaded.create(await compiling, options.threads);
+      this.#loaded = await Loaded.create(await compiling, options.threads, options.rare);
       this.#loaded.sessions.model = await Session.load(this.#loaded.heap, source, { ...options, opened: await opening });
     } catch (error) {
       opening?.then(({ cancel }) => cancel(), () => {});
@@ -97,10 +97,10 @@ export class LocalModel {
   }
 
   /** @param {LocalOptions} options @param {Promise<WebAssembly.Module>} compiling */
-  async #readPackage({ deliveryUrl, signal, onProgress, onEvent, delivery, skipPasses, threads }, compiling) {
+  async #readPackage({ deliveryUrl, signal, onProgress, onEvent, delivery, skipPasses, threads, rare }, compiling) {
     const { Delivered } = await getDelivery(deliveryUrl);
     this.#delivered = await Delivered.open(this.#source, { ...delivery, signal, onProgress, onEvent }, async (pack, how) => {
-      const loaded = await Loaded.create(await compiling, threads);
+      const loaded = await Loaded.create(await compiling, threads, rare);
       try {
         await loaded.readPackage(pack, { ...how, skipPasses });
         return loaded;
@@ -261,7 +261,7 @@ export class LocalModel {
     const sum = (/** @type {string} */ key) => Object.values(this.#stats).reduce((n, stats) => n + stats[key], 0);
     if (profile) for (const s of list) s.profile ??= new Profile();
     return {
-      version, build, variant: heap.variant,
+      version, build, variant: heap.variant, rare: heap.isRare,
       backend: 'cpu', backendReason: 'this release computes on the CPU',
       threads: heap.threads, threadsReason: heap.threadsReason, helped: heap.helped,
       where: isNode ? 'node' : isPage ? 'page' : 'worker', whereReason: this.#whereReason,

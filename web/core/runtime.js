@@ -7,9 +7,11 @@ import { hasRelaxedSimd, hasSimd } from './probe.js';
  * @typedef {'simd' | 'relaxed'} Variant
  * @typedef {string | URL | ArrayBuffer | ArrayBufferView | WebAssembly.Module | Response} WasmSource
  * @typedef {typeof import('./delivery.js')} Delivery
- * wasm: the module in any form, when it does not lie beside the script; worker: where worker.js lies, or false to never start one;
+ * Where the second file of each build lies, or the one that is to be used.
+ * @typedef {Record<string, string> | Exclude<WasmSource, URL | Response>} RareSource
+ * wasm: the module in any form, when it does not lie beside the script; rare: the second file of the same build, the same way; worker: where worker.js lies, or false to never start one;
  * delivery: where delivery.js lies, or the module itself, for places that cannot import late (service workers, worklets).
- * @typedef {{ wasm?: WasmSource | Promise<WasmSource>, worker?: string | URL | false, delivery?: string | URL | Delivery }} InitOptions
+ * @typedef {{ wasm?: WasmSource | Promise<WasmSource>, rare?: WasmSource | Promise<WasmSource>, worker?: string | URL | false, delivery?: string | URL | Delivery }} InitOptions
  */
 
 /** @type {InitOptions} */
@@ -23,7 +25,7 @@ const modules = new Map();
  * @returns {Promise<void>}
  */
 export async function init(options = {}) {
-  if ('wasm' in options) modules.clear();
+  if ('wasm' in options || 'rare' in options) modules.clear();
   config = { ...config, ...options };
   await getModule();
 }
@@ -78,8 +80,40 @@ export function getModule(deterministic = false, threads = undefined) {
   return many && !config.wasm ? module.catch(() => getModule(deterministic)) : module; // not everybody publishes all builds
 }
 
-/** @param {WasmSource | Promise<WasmSource>} given */
-async function compile(given) {
+/** What a worker needs to find the second file. @returns {Promise<RareSource>} */
+export async function rareSource() {
+  const { wasm, rare } = config;
+  if (rare) {
+    const given = await rare;
+    return given instanceof URL ? given.href : given instanceof Response ? compile(given, 'rare') : given;
+  }
+  const beside = typeof wasm === 'string' || wasm instanceof URL ? String(wasm).replace(/quern-(?=[a-z-]+\.wasm$)/, 'quern-rare-') : String(wasm);
+  if (beside !== String(wasm)) return beside;
+  return { simd: String(new URL('./quern-rare-simd.wasm', import.meta.url)), relaxed: String(new URL('./quern-rare-relaxed.wasm', import.meta.url)),
+    'simd-threads': String(new URL('./quern-rare-simd-threads.wasm', import.meta.url)), 'relaxed-threads': String(new URL('./quern-rare-relaxed-threads.wasm', import.meta.url)) };
+}
+
+/**
+ * The file with the operators that few models have.
+ * @param {string} variant the build that it belongs to
+ * @param {RareSource} [source]
+ * @returns {Promise<WebAssembly.Module>}
+ */
+export async function getRare(variant, source) {
+  const from = source ?? await rareSource(), place = typeof from === 'object' && variant in from ? /** @type {Record<string, string>} */ (from)[variant] : from;
+  const key = `rare ${variant}`;
+  let module = modules.get(key);
+  if (!module) {
+    module = compile(/** @type {WasmSource} */ (place), 'rare');
+    modules.set(key, module);
+    module.catch(() => modules.delete(key));
+  }
+  return module;
+}
+
+/** @param {WasmSource | Promise<WasmSource>} given @param {'wasm' | 'rare'} [option] of init() */
+async function compile(given, option = 'wasm') {
+  const what = option === 'wasm' ? 'the wasm' : 'the second wasm file, with operators that this model has,';
   const source = await given;
   if (source instanceof WebAssembly.Module) return source;
   let where = 'the given bytes';
@@ -89,7 +123,7 @@ async function compile(given) {
     if (isNode && !(source instanceof Response) && !/^(https?|data|blob):/.test(where))
       return await WebAssembly.compile(await nodeModule('node:fs').promises.readFile(where.startsWith('file:') ? new URL(where) : where));
     const response = source instanceof Response ? source : await fetch(where);
-    if (!response.ok) throw new QuernError('network', `the wasm was not found: ${where} gave ${response.status} ${response.statusText}. Pass its place to init({ wasm }).`);
+    if (!response.ok) throw new QuernError('network', `${what} was not found: ${where} gave ${response.status} ${response.statusText}. Pass its place to init({ ${option} }).`);
     // another MIME type is common on simple hosts, and compileStreaming refuses it
     return /^application\/wasm/.test(response.headers.get('content-type') ?? '')
       ? await WebAssembly.compileStreaming(response)
@@ -97,6 +131,6 @@ async function compile(given) {
   } catch (cause) {
     if (cause instanceof QuernError) throw cause;
     const hint = /unsafe-eval|Content Security Policy/i.test(messageOf(cause)) ? " The page's Content-Security-Policy needs script-src 'wasm-unsafe-eval'." : '';
-    throw new QuernError('unavailable', `the wasm could not be loaded from ${where}: ${messageOf(cause)}.${hint}`, { cause });
+    throw new QuernError('unavailable', `${what} could not be loaded from ${where}: ${messageOf(cause)}.${hint}`, { cause });
   }
 }

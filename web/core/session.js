@@ -99,6 +99,10 @@ export class Session {
     if (onProgress || signal) await yieldToEvents(); // so that the progress is seen: what follows blocks
     throwIfAborted(signal);
     this.#usable();
+    if (this.#heap.resolve(this.#model)) {
+      await this.#heap.addRare();
+      this.#usable();
+    }
     this.#heap.finish(this.#model, skipPasses);
     this.inputs = this.#heap.ports(this.#model, 'input');
     this.outputs = this.#heap.ports(this.#model, 'output');

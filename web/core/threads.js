@@ -4,8 +4,8 @@ import { messageOf } from './errors.js';
 import { isNode, nodeModule } from './platform.js';
 
 /**
- * What a helper is told; stack: the lowest address of its own.
- * @typedef {{ op: 'help', id: number, module: WebAssembly.Module, memory: WebAssembly.Memory, index: number, stack: number }} HelpMessage
+ * What a helper is told; stack: the lowest address of its own; rare: the second file, where the model needs it.
+ * @typedef {{ op: 'help', id: number, module: WebAssembly.Module, memory: WebAssembly.Memory, index: number, stack: number, rare?: WebAssembly.Module }} HelpMessage
  * Starts a helper; `failed` may be called later too.
  * @typedef {(message: HelpMessage, failed: (why: string) => void) => Promise<{ terminate: () => unknown }>} StartHelper
  * least: for tests, the work that is worth sharing. count: threads at most, the caller's among them; reason: why not more.
@@ -51,11 +51,12 @@ export function mayWait() {
  * The life of a helper. It stands alone, since Node's helpers are made of its text.
  * @param {HelpMessage} message
  */
-export async function help({ module, memory, index, stack }) {
+export async function help({ module, memory, index, stack, rare }) {
   /** @type {Record<string, Record<string, any>>} */
   const imports = { env: {} };
   for (const { name, kind } of WebAssembly.Module.imports(module)) imports.env[name] = kind === 'memory' ? memory : () => 0n; // helpers call none
   const exports = /** @type {any} */ ((await WebAssembly.instantiate(module, imports)).exports);
+  if (rare) await WebAssembly.instantiate(rare, { primary: { ...exports, memory } });
   try {
     exports.qnw_help(index, stack);
   } catch (error) {

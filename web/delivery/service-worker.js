@@ -13,8 +13,8 @@ import { build } from '../core/version.js';
 
 const scope = /** @type {any} */ (globalThis);
 
-/** Quern's files that a page may ask for, with the one wasm that this browser takes. */
-export const runtimeFiles = () => ['index.js', 'worker.js', 'delivery.js', hasRelaxedSimd() ? 'quern-relaxed.wasm' : 'quern-simd.wasm'];
+/** Quern's files that a page may ask for, with the wasm that this browser takes. */
+export const runtimeFiles = () => ['index.js', 'worker.js', 'delivery.js', ...(hasRelaxedSimd() ? ['quern-relaxed.wasm', 'quern-rare-relaxed.wasm'] : ['quern-simd.wasm', 'quern-rare-simd.wasm'])];
 
 const urlOf = (/** @type {string} */ name, base = scope.location.href) => new URL(name, base).href;
 const cacheOf = ({ name = 'page' } = {}) => ({ runtime: `quern-sw-${name}-runtime-${build}`, page: `quern-sw-${name}-page` });

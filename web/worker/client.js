@@ -3,7 +3,7 @@ import { snapshotAudio } from '../core/audio.js';
 import { QuernError, abortable, errorFromData, messageOf, throwIfAborted } from '../core/errors.js';
 import { TAINTED, snapshotImage, transferOfImage } from '../core/image.js';
 import { isPackage } from '../core/package.js';
-import { deliveryUrl, getModule } from '../core/runtime.js';
+import { deliveryUrl, getModule, rareSource } from '../core/runtime.js';
 import { headStart } from '../core/source.js';
 import { buffersOf } from './protocol.js';
 import { startWorker } from './start.js';
@@ -91,7 +91,7 @@ export class WorkerModel {
     const starting = startWorker();
     const beginning = new AbortController(); // the caller's signal reaches the worker by a message, which a broken stream would overtake
     const begun = source.kind === 'url' && !isPackage(source) && !how.integrity && canTransferStreams() ? headStart(source, beginning.signal) : null;
-    const [module, worker, early] = await abortable(Promise.all([getModule(deterministic, threads), starting, begun]), signal).catch((error) => {
+    const [module, worker, early, rare] = await abortable(Promise.all([getModule(deterministic, threads), starting, begun, rareSource()]), signal).catch((error) => {
       starting.then((w) => w.terminate(), () => {});
       beginning.abort();
       throw error;
@@ -107,7 +107,7 @@ export class WorkerModel {
       sent = { kind: 'bytes', bytes };
     }
     const give = (/** @type {'load' | 'inspect'} */ op) =>
-      model.#ask({ op, id: 0, source: sent, module, threads: threads && { ...threads, start: undefined }, externalData: external, how, shapes }, [sent, ...external.values()].flatMap(transferOf), signal, onProgress);
+      model.#ask({ op, id: 0, source: sent, module, threads: threads && { ...threads, start: undefined }, externalData: external, how: { ...how, rare }, shapes }, [sent, ...external.values()].flatMap(transferOf), signal, onProgress);
     return { model, give };
   }
 

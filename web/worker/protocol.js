@@ -7,7 +7,7 @@
  * @typedef {import('../core/model.js').Report} Report
  * @typedef {import('../core/session.js').Progress} Progress
  * @typedef {import('../core/heap.js').Port} Port
- * @typedef {Pick<import('../core/model.js').LocalOptions, 'integrity' | 'delivery' | 'deliveryUrl'>} Delivering
+ * @typedef {Pick<import('../core/model.js').LocalOptions, 'integrity' | 'delivery' | 'deliveryUrl' | 'rare'>} Delivering
  *
  * @typedef {{ op: 'load', id: number, source: SourceSpec, module: WebAssembly.Module, threads: import('../core/threads.js').Threads | undefined, externalData: Map<string, SourceSpec>, how: Delivering }
  *   | { op: 'update' | 'reset' | 'state', id: number }

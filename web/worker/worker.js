@@ -51,8 +51,8 @@ async function answer(message, signal) {
       profile = true;
       return null;
     case 'inspect': {
-      const { id, source, module, externalData, shapes } = message;
-      return inspectLocal(source, { module, externalData, shapes, signal, onProgress: (progress) => send({ op: 'progress', id, progress }) });
+      const { id, source, module, externalData, shapes, how } = message;
+      return inspectLocal(source, { module, rare: how.rare, externalData, shapes, signal, onProgress: (progress) => send({ op: 'progress', id, progress }) });
     }
     case 'predict':
       return loaded().predictSnapshot(message.input, { meta: message.meta, signal });
