@@ -20,6 +20,7 @@ const LONG = model({
   nodes: Array.from({ length: 400 }, (_, i) => ({ op: 'Tanh', in: [i ? `t${i - 1}` : 'x'], out: [i === 399 ? 'y' : `t${i}`] })),
   inputs: [{ name: 'x', dims: ['n'] }], outputs: [{ name: 'y', dims: ['n'] }],
 });
+const JOIN = model({ nodes: [{ op: 'StringConcat', in: ['a', 'b'], out: ['y'] }], inputs: [{ name: 'a', type: 'string', dims: [1] }, { name: 'b', type: 'string', dims: [1] }], outputs: [{ name: 'y', type: 'string', dims: [1] }], opset: 20 });
 const page404 = '<!doctype html><title>x</title>';
 const CSP = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
 
@@ -28,7 +29,7 @@ describe('in a browser', { skip }, () => {
   before(async () => {
     const pages = {
       '/': '<!doctype html><title>t</title>', '/script.html': '<!doctype html><script src="/dist/quern.js"></script>',
-      '/m/add.onnx': ADD, '/m/external.onnx': EXTERNAL, '/m/w.bin': new Uint8Array(Float32Array.of(0, 10, 20, 30).buffer), '/m/long.onnx': LONG, '/page.onnx': page404,
+      '/m/add.onnx': ADD, '/m/external.onnx': EXTERNAL, '/m/w.bin': new Uint8Array(Float32Array.of(0, 10, 20, 30).buffer), '/m/long.onnx': LONG, '/m/join.onnx': JOIN, '/page.onnx': page404,
       '/chunked.onnx': (response) => { response.write(ADD.subarray(0, 10)); setTimeout(() => response.end(ADD.subarray(10)), 20); },
       '/slow': (response) => response.write(ADD.subarray(0, 10)),
     };
@@ -76,6 +77,21 @@ describe('in a browser', { skip }, () => {
 
   test('by default in a worker', async () => {
     assert.deepEqual(await inPage(site.origin, loadAndRun, { from: site.origin }), { ...answer, where: 'worker', whereReason: '' });
+  });
+
+  test('the second wasm file is fetched by a model that needs it, and by no other', async () => {
+    const page = await browser.newPage(), asked = [];
+    page.on('request', (r) => asked.push(new URL(r.url()).pathname));
+    await page.goto(site.origin);
+    const run = (worker) => page.evaluate(async (worker) => {
+      const { load } = await import('/dist/index.js');
+      const loaded = async (file) => { const m = await load(file, worker === false ? { worker } : {}); const { where, rare, variant } = m.report(); m.dispose(); return [where, rare, variant]; };
+      return [await loaded('m/add.onnx'), await loaded('m/join.onnx')];
+    }, worker);
+    assert.deepEqual(await run(), [['worker', false, 'relaxed'], ['worker', true, 'relaxed']]);
+    assert.deepEqual(asked.filter((name) => /rare/.test(name)), ['/dist/quern-rare-relaxed-threads.wasm']);
+    assert.deepEqual(await run(false), [['page', false, 'relaxed'], ['page', true, 'relaxed']]);
+    await page.close();
   });
 
   test('under a strict policy', async () => {

@@ -131,3 +131,22 @@ describe('one thread', () => {
     m.dispose();
   });
 });
+
+test('operators of the second file, which each helper has too', async () => {
+  const heads = write({ nodes: [{ op: 'MultiHeadAttention', domain: 'com.microsoft', in: ['x', 'x', 'x'], out: ['y'], attrs: { num_heads: 4n } }], inputs: [{ name: 'x', dims: [1, 96, 64] }], outputs: [{ name: 'y', dims: [1, 96, 64] }], domains: { 'com.microsoft': 1 } });
+  const rare = Object.fromEntries(['', '-threads'].map((end) => [variant + end, new URL(`quern-rare-${variant}${end}.wasm`, dist).href]));
+  const { y: want } = await (async () => {
+    const one = await LocalModel.load({ kind: 'bytes', bytes: heads.slice() }, { module: single, rare });
+    const answer = one.runSync({ x: { ...rows(96).x, dims: [1, 96, 64] } });
+    one.dispose();
+    return answer;
+  })();
+  const m = await LocalModel.load({ kind: 'bytes', bytes: heads.slice() }, { module: shared, rare, threads: /** @type {any} */ ({ ...threadsFor(2), least: 1 }) });
+  for (;;) {
+    same(m.runSync({ x: { ...rows(96).x, dims: [1, 96, 64] } }).y, want);
+    if (m.report().helped) break;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  assert.ok(m.report().rare);
+  m.dispose();
+});

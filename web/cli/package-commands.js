@@ -4,9 +4,11 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { makeKey } from '../pack/signature.js';
+import { inspectLocal } from '../core/inspect.js';
 import { bundlePage, bundleScript } from '../pack/bundle.js';
 import { convert } from '../pack/convert.js';
 import { diff, diffText } from '../pack/diff.js';
+import { openPackage, sourceOf } from '../pack/package-folder.js';
 import { LIMITS, pack } from '../pack/pack.js';
 import { release } from '../pack/pointer.js';
 import { verify } from '../pack/verify.js';
@@ -132,13 +134,24 @@ async function convertCommand(args) {
   if (done.left.length) console.log(`the format cannot hold ${done.left.join(', ')}`);
 }
 
+/** Whether one of the package's models needs the second wasm file. @param {string} target @param {{ version?: string, channel?: string }} which */
+async function isRare(target, which) {
+  const { manifest, folder } = openPackage(target, which);
+  if (manifest.task === 'ocr') return true;
+  for (const entry of Object.values(manifest.models)) {
+    const { source, externalData } = sourceOf(folder, entry);
+    if ((await inspectLocal(source, { externalData })).rare) return true;
+  }
+  return false;
+}
+
 /** @param {string[]} args */
 async function bundleCommand(args) {
   const { o, files } = parse({ out: { ...text, short: 'o' }, html: text, js: flag, at: text, variant: { ...text, default: 'both' }, version: text, channel: text }, args);
   if (files.length !== 1 || !o.out) throw new Usage('quern bundle needs a package, and -o with the name of the file to write');
   if (!['both', 'simd', 'relaxed'].includes(o.variant)) throw new Usage(`--variant takes both, simd or relaxed, got '${o.variant}'`);
   if (!o.html && /\.html?$/i.test(o.out)) throw new Usage(`${o.out} is to be a page: say by --html which one the bundle goes into`);
-  const script = bundleScript(files[0], { runtime: fileURLToPath(new URL('.', import.meta.url)), version: o.version, channel: o.channel, at: o.at, variant: o.variant });
+  const script = bundleScript(files[0], { runtime: fileURLToPath(new URL('.', import.meta.url)), version: o.version, channel: o.channel, at: o.at, variant: o.variant, rare: await isRare(files[0], o) });
   const whole = o.html && !o.js ? bundlePage(o.html, script) : script;
   writeFileSync(o.out, whole);
   console.log(o.json ? JSON.stringify({ file: o.out, bytes: Buffer.byteLength(whole) }) : `${o.out}: ${Buffer.byteLength(whole)} bytes; it asks nobody for anything`);

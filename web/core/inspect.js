@@ -14,9 +14,9 @@ import { ARRAYS, PER_ELEMENT, countOf } from './tensor.js';
  * whole: false when shapes depend on data, so that the plan and its memory are those up to there. peakBytes: weights, inputs and
  * activations of these shapes together; wasmBytes: what the instance holds for them. problem: why there is no plan.
  * @typedef {{ problem: string, whole: boolean, steps: Omit<StepFacts, 'flops'>[], peakBytes: number, activationBytes: number, wasmBytes: number }} PlanFacts
- * problem: why the model cannot be loaded, '' when it can. runs: entries of the operator table in use after the passes. plan: null unless
+ * problem: why the model cannot be loaded, '' when it can. rare: it needs the second wasm file. runs: entries of the operator table in use after the passes. plan: null unless
  * all shapes are known or given.
- * @typedef {{ problem: string, ir: number, opsets: Record<string, number>, ops: OpUse[], missing: OpUse[],
+ * @typedef {{ problem: string, rare: boolean, ir: number, opsets: Record<string, number>, ops: OpUse[], missing: OpUse[],
  *   runs: { domain: string, name: string, since: number }[], tensors: TensorUse[],
  *   inputs: import('./heap.js').Port[], outputs: import('./heap.js').Port[], stats: Record<string, number>, plan: PlanFacts | null }} Inspection
  * shapes: of inputs by name; those that the model declares in full need none.
@@ -39,7 +39,7 @@ export async function inspectLocal(source, options = {}) {
       problem = messageOf(error);
     });
     const file = parse(session.use((model) => heap.describe(model)));
-    return { problem, ...file, inputs: session.inputs, outputs: session.outputs, stats: session.stats(), plan: problem ? null : plan(session, heap, options.shapes ?? {}) };
+    return { problem, rare: heap.isRare, ...file, inputs: session.inputs, outputs: session.outputs, stats: session.stats(), plan: problem ? null : plan(session, heap, options.shapes ?? {}) };
   } finally {
     session.dispose();
     heap.drop();

@@ -6,8 +6,8 @@ import { gzipSync } from 'node:zlib';
 import { PackError, filesOf, openPackage, readEntry } from './package-folder.js';
 
 /**
- * folder: the built runtime (dist/). at: the address under which the page loads the package; variant: which build of the core.
- * @typedef {{ runtime: string, version?: string, channel?: string, at?: string, variant?: 'simd' | 'relaxed' | 'both' }} BundleOptions
+ * folder: the built runtime (dist/). at: the address under which the page loads the package; variant: which build of the core; rare: with its second file, which a model needs (report().rare).
+ * @typedef {{ runtime: string, version?: string, channel?: string, at?: string, variant?: 'simd' | 'relaxed' | 'both', rare?: boolean }} BundleOptions
  */
 
 /** What does not shrink is not packed: unpacking costs the visitor time. @param {Uint8Array} data @returns {[string, string]} 'gzip' or '', base64 */
@@ -54,15 +54,21 @@ function unpackBundle(self, quern, bundle, receive, answer) {
     for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i);
     return encoding ? new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(new self.DecompressionStream(encoding))).arrayBuffer()) : bytes;
   };
+  let chosen = '';
   const wasm = async () => {
-    for (const name of bundle.wasm.slice(0, -1)) {
+    for (chosen of bundle.wasm.slice(0, -1)) {
       try {
-        return await WebAssembly.compile(await bytesOf(bundle.runtime[name]));
+        return await WebAssembly.compile(await bytesOf(bundle.runtime[chosen]));
       } catch {
         // this browser lacks what it needs: the next one
       }
     }
-    return WebAssembly.compile(await bytesOf(bundle.runtime[bundle.wasm[bundle.wasm.length - 1]]));
+    chosen = bundle.wasm[bundle.wasm.length - 1];
+    return WebAssembly.compile(await bytesOf(bundle.runtime[chosen]));
+  };
+  const rareOf = async (/** @type {Promise<WebAssembly.Module>} */ first) => {
+    await first;
+    return WebAssembly.compile(await bytesOf(bundle.runtime[chosen.replace('quern-', 'quern-rare-')]));
   };
   /** @type {Promise<void> | undefined} */
   let ready;
@@ -84,7 +90,8 @@ function unpackBundle(self, quern, bundle, receive, answer) {
     };
     self.Worker.prototype = Before.prototype;
     const delivery = bundle.runtime['delivery.js'];
-    await quern.init({ wasm: wasm(), worker: bundle.worker, ...(delivery ? { delivery: `data:text/javascript;base64,${delivery[1]}` } : {}) });
+    const first = wasm();
+    await quern.init({ wasm: first, ...(bundle.rare ? { rare: rareOf(first) } : {}), worker: bundle.worker, ...(delivery ? { delivery: `data:text/javascript;base64,${delivery[1]}` } : {}) });
   };
   const load = quern.load;
   const loadBundled = (/** @type {any} */ options) => (ready ??= prepare()).then(() => load(base, { update: false, cache: false, ...options }));
@@ -98,21 +105,21 @@ function unpackBundle(self, quern, bundle, receive, answer) {
  * @param {string} target a package
  * @param {BundleOptions} options
  */
-export function bundleScript(target, { runtime, version, channel, at, variant = 'both' }) {
+export function bundleScript(target, { runtime, version, channel, at, variant = 'both', rare = true }) {
   const { folder, manifest, file } = openPackage(target, { version, channel });
   const part = (/** @type {string} */ name) => {
     if (!existsSync(path.join(runtime, name))) throw new PackError(`${path.join(runtime, name)} is missing: a bundle is made of the built runtime`);
     return readFileSync(path.join(runtime, name));
   };
   const wasm = variant === 'both' ? ['quern-relaxed.wasm', 'quern-simd.wasm'] : [`quern-${variant}.wasm`];
-  const parts = ['worker.classic.js', ...(existsSync(path.join(runtime, 'delivery.js')) ? ['delivery.js'] : []), ...wasm];
+  const parts = ['worker.classic.js', ...(existsSync(path.join(runtime, 'delivery.js')) ? ['delivery.js'] : []), ...wasm, ...(rare ? wasm.map((name) => name.replace('quern-', 'quern-rare-')) : [])];
   /** @type {Record<string, Uint8Array>} */
   const files = { [file]: readFileSync(path.join(folder, file)) };
   const hash = /^manifest-([0-9a-f]{64})\.json$/.exec(file)?.[1];
   // the one version that is here; canaries and other channels would lead to files that are not
   if (hash) files['quern.json'] = Buffer.from(JSON.stringify({ schema: 1, name: manifest.name, sequence: 1, versions: { [manifest.version]: { manifest: hash, size: files[file].length } }, channels: { stable: { version: manifest.version } } }));
   for (const [what, entry] of filesOf(manifest)) if (!what.endsWith('.golden')) files[entry.file] = readEntry(folder, entry);
-  const bundle = { worker: WORKER, name: manifest.name, version: manifest.version, at: at ?? `models/${manifest.name}/`, wasm, runtime: Object.fromEntries(parts.map((name) => [name, name === 'delivery.js' ? ['', part(name).toString('base64')] : encoded(part(name))])),
+  const bundle = { worker: WORKER, name: manifest.name, version: manifest.version, at: at ?? `models/${manifest.name}/`, wasm, rare, runtime: Object.fromEntries(parts.map((name) => [name, name === 'delivery.js' ? ['', part(name).toString('base64')] : encoded(part(name))])),
     files: Object.fromEntries(Object.entries(files).map(([name, data]) => [name, encoded(data)])) };
   if (!bundle.at.endsWith('/')) throw new PackError(`--at is the address of a folder and ends with '/'; got '${bundle.at}'`);
   const receive = `(base => (${receiveFiles})(self, base, ${answerFetches}))`;
