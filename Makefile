@@ -26,8 +26,9 @@ build/build_id.h: tools/build-id.sh FORCE
 	@mkdir -p build; tools/build-id.sh build/build_id.h
 
 TO ?= dist/custom
-wasm: toolchain deps build/build_id.h ## dist/quern-simd.wasm, dist/quern-relaxed.wasm and -threads of both; FOR="a.onnx b/manifest.json": for these models alone, into dist/custom
+wasm: toolchain deps build/build_id.h ## dist/quern-simd.wasm, dist/quern-relaxed.wasm and -threads of both, the features; FOR="a.onnx b/manifest.json": for these models alone, into dist/custom
 	@for variant in simd relaxed simd-threads relaxed-threads; do $(MAKE_WASM) VARIANT=$$variant || exit 1; done
+	@$(MAKE_WASM) VARIANT=simd features
 ifdef FOR
 	@$(MAKE) -s FOR= js build/asan/list_operators
 	@node tools/custom-build.mjs build/asan/list_operators "$(MAKE) -s -f wasm/wasm.mk EMCC=$(EMCC) EMCC_FILE=$(EMCC)" $(TO) $(FOR)
@@ -44,12 +45,19 @@ models: node_modules ## the demo's packages into dist/models/, test models into 
 # -- native -------------------------------------------------------------------------------------------------------------
 # The kernels run in plain C natively, under the sanitizers in the tests.
 NATIVE_SRC  := $(shell find src -name '*.c' ! -path 'src/cli/*')
+# cJSON, for the steps of manifests (src/feature/pipeline.c), is fetched and pinned by wasm/deps.sh.
+NATIVE_SRC  += deps/cjson/cJSON.c
+CJSON_FLAGS  := -w -DCJSON_HIDE_SYMBOLS -DCJSON_NESTING_LIMIT=64
 NATIVE_OBJ  := $(NATIVE_SRC:%.c=build/native/%.o)
 ASAN_OBJ    := $(NATIVE_SRC:%.c=build/asan/%.o)
-NATIVE_FLAGS := -std=c11 -Wall -Wextra -Werror -Isrc -Itests/c -fno-strict-aliasing -MMD -MP
+NATIVE_FLAGS := -std=c11 -Wall -Wextra -Werror -Isrc -Ideps/cjson -Itests/c -fno-strict-aliasing -MMD -MP
 SANITIZE     := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FUZZ_TOOLS   := mutate starve fuzz_model fuzz_reader
 C_TESTS      := $(patsubst tests/c/%.c,%,$(wildcard tests/c/test_*.c))
+
+deps/cjson/cJSON.c:
+	@wasm/deps.sh deps
+build/%/deps/cjson/cJSON.o: NATIVE_FLAGS += $(CJSON_FLAGS)
 
 native: build/native/libquern.a build/native/run_cases ## the core as a library, and the runner of ONNX test cases
 asan: $(C_TESTS:%=build/asan/%) build/asan/run_cases build/asan/list_operators $(FUZZ_TOOLS:%=build/asan/%)
@@ -148,6 +156,7 @@ build/fuzz/%.o: %.c
 	@$(FUZZ_CC) $(NATIVE_FLAGS) -Wno-pass-failed -DQN_LIBFUZZER -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -c $< -o $@
 build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o $(FUZZ_OBJ)
 	@$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $^ -lm -o $@
+$(NATIVE_OBJ) $(ASAN_OBJ) $(TSAN_OBJ) $(EMBED_OBJ) $(FUZZ_OBJ): | deps/cjson/cJSON.c
 -include $(FUZZ_OBJ:.o=.d) $(wildcard build/fuzz/tests/fuzz/*.d)
 fuzz-model:          ## libFuzzer over reading, planning and running small models
 fuzz-reader:         ## libFuzzer over the ONNX reader, at once and in pieces

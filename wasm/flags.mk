@@ -25,7 +25,8 @@ WASM_COMMON := \
 # no -ffast-math anywhere: NaN, infinities and signed zeros are part of ONNX's results
 
 # -Wno-pass-failed        a header's loops are asked to vectorize; where it is included at -Os they need not
-CORE_CFLAGS  := -std=c11 -Wall -Wextra -Werror -Wno-pass-failed -Wno-error=pass-failed -Isrc -Ideps/cjson $(EXTRA_CFLAGS)
+CORE_CFLAGS  := -std=c11 -Wall -Wextra -Werror -Wno-pass-failed -Wno-error=pass-failed -Wno-missing-field-initializers -Isrc -Ideps/cjson $(EXTRA_CFLAGS)
+# -Wno-missing-field-…    tables of parameters leave out what is zero
 # -Wno-error=pass-failed  a loop that one release of the compiler does not vectorize must not stop the build of another
 # Kernels are where the time goes; everything else runs once per node and is a download.
 KERNEL_OPT   := -O3 -fno-unroll-loops
@@ -38,6 +39,8 @@ COLD_OPT     := -Os
 # that models wait for are left at -Os.
 CORE_OPT     := -Oz
 HOT_OPERATORS := gather pad scatter slice concat grid_sample nonzero nms rotary_embedding layer_norm channel_norm batch_norm
+# Feature extractors that work on every pixel or sample.
+HOT_FEATURES := image/resample image/color_step image/normalize_step image/layout_step
 SMALL_KERNELS := lookup regex score svm tree_build utf8
 
 CJSON_CFLAGS       := -std=c99 -Os -w -DCJSON_HIDE_SYMBOLS -DCJSON_NESTING_LIMIT=64

@@ -12,7 +12,10 @@ include wasm/flags.mk
 include $(OUT)/clang.mk
 
 rwildcard = $(foreach d,$(wildcard $(1)/*),$(call rwildcard,$(d),$(2)) $(filter $(2),$(d)))
-CORE_SRC ?= $(foreach d,base model graph kernel op feature,$(call rwildcard,src/$(d),%.c)) $(wildcard src/quern.c)
+# Of the features the core has what reading text and finding speech take; the others are in modules of their own, below.
+CORE_FEATURES := src/feature/ocr.c $(addprefix src/feature/,image/image_tensor.c image/resize_image.c image/warp_image.c post/contour.c post/ctc.c \
+  post/dbnet.c post/rotated_rect.c post/vad.c)
+CORE_SRC ?= $(foreach d,base model graph kernel op,$(call rwildcard,src/$(d),%.c)) $(CORE_FEATURES) $(wildcard src/quern.c)
 # With threads only what shares work is compiled anew, some twenty files; the others are those of the build without.
 SHARED_SRC := $(if $(THREADS),$(shell grep -lF '"base/parallel.h"' $(CORE_SRC)),$(CORE_SRC))
 SHARED_OBJ := $(SHARED_SRC:%.c=$(OUT)/%.o)
@@ -38,6 +41,7 @@ $(shell mkdir -p $(OUT); echo '$(subst ','"'"',$(WASM_CC) $(CORE_CFLAGS) $(CORE_
 $(OUT)/src/%.o: OPT = $(CORE_OPT)
 $(OUT)/src/kernel/%.o: OPT = $(KERNEL_OPT)
 $(OUT)/src/feature/%.o $(COLD_KERNELS:%=$(OUT)/src/kernel/%.o) $(HOT_OPERATORS:%=$(OUT)/src/op/%.o): OPT = $(COLD_OPT)
+$(HOT_FEATURES:%=$(OUT)/src/feature/%.o): OPT = -O3
 $(SMALL_KERNELS:%=$(OUT)/src/kernel/%.o): OPT = $(CORE_OPT)
 $(UNROLLED_KERNELS:%=$(OUT)/src/kernel/%.o): OPT = -O3
 $(OUT)/src/%.o: src/%.c $(FLAGS_ID)
@@ -58,8 +62,34 @@ $(OUT)/deps/cjson/cJSON.o: deps/cjson/cJSON.c $(FLAGS_ID) deps/stamp
 
 $(DEP_LIB): $(OUT)/deps/cjson/cJSON.o
 	@rm -f $@; $(AR) rcs $@ $^
-$(OUT)/libquern.a: $(CORE_OBJ)
+$(OUT)/libquern.a: $(CORE_OBJ) $(filter-out $(CORE_OBJ),$(patsubst %.c,$(OUT)/%.o,$(call rwildcard,src/feature,%.c)))
 	@rm -f $@; $(AR) rcs $@ $^
+
+# The feature extractors: $(DIST)/quern-features.wasm and, for text, quern-text.wasm, each with a memory of its own: make VARIANT=simd features.
+# No relaxed SIMD: a feature is the same number on every machine.
+TEXT_SRC      := $(call rwildcard,src/feature/text,%.c)
+STEP_BASE     := $(addprefix src/base/,status.c memory.c dtype.c value.c math64.c angle64.c) $(addprefix src/feature/,pipeline.c settings.c step.c)
+FEATURES_SRC  := $(STEP_BASE) src/kernel/fft.c $(filter-out $(TEXT_SRC) $(STEP_BASE) src/feature/ocr.c,$(call rwildcard,src/feature,%.c))
+TEXT_SRC      += $(STEP_BASE) src/kernel/utf8.c
+FEATURES_OBJ  := $(FEATURES_SRC:%.c=$(OUT)/%.o) $(OUT)/glue/features_exports.o $(OUT)/glue/libm.o
+TEXT_OBJ      := $(TEXT_SRC:%.c=$(OUT)/%.o) $(OUT)/glue/text_exports.o $(OUT)/glue/libm.o
+features: $(DIST)/quern-features.wasm $(if $(wildcard src/feature/text/step_list.h),$(DIST)/quern-text.wasm)
+.PHONY: features
+$(OUT)/features.txt: wasm/features_exports.c tools/exports.sh
+	@mkdir -p $(@D); tools/exports.sh $< > $@
+$(OUT)/glue/features_exports.o: wasm/features_exports.c $(FLAGS_ID) build/build_id.h
+	@mkdir -p $(@D); $(WASM_CC) $(CORE_CFLAGS) $(CORE_OPT) -include build/build_id.h -MMD -MP -c $< -o $@
+$(OUT)/glue/text_exports.o: wasm/features_exports.c $(FLAGS_ID) build/build_id.h
+	@mkdir -p $(@D); $(WASM_CC) $(CORE_CFLAGS) $(CORE_OPT) -DQN_TEXT_MODULE -include build/build_id.h -MMD -MP -c $< -o $@
+$(DIST)/quern-features.wasm: $(FEATURES_OBJ)
+$(DIST)/quern-text.wasm: $(TEXT_OBJ)
+$(DIST)/quern-features.wasm $(DIST)/quern-text.wasm: $(DEP_LIB) $(OUT)/features.txt wasm/imports.txt tools/wasm-imports.mjs
+	@mkdir -p $(@D)
+	@echo "  $(VARIANT)  link $(notdir $@)"
+	@$(EMCC) $(ISA.$(BASE)) $(subst $(OUT)/quern.map,$(OUT)/$(basename $(notdir $@)).map,$(subst @$(EXPORTS),@$(OUT)/features.txt,$(LINK_FLAGS))) $(filter %.o,$^) $(DEP_LIB) -o $(OUT)/$(notdir $@)
+	@node tools/wasm-imports.mjs $(OUT)/$(notdir $@) wasm/imports.txt
+	@cp $(OUT)/$(notdir $@) $@
+-include $(FEATURES_OBJ:.o=.d) $(TEXT_OBJ:.o=.d)
 
 # The exported functions are those that wasm/exports.c defines, and malloc and free.
 $(EXPORTS): $(EXPORTS_C) tools/exports.sh

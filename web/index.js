@@ -49,7 +49,8 @@ export { QuernError, Tensor, init, version };
  *   these outputs stay in the heap as inputs of the next run, as caches and recurrent state do; await it where there is a worker
  * @property {() => void | Promise<void>} reset the next run begins with the initial state
  * @property {() => Record<string, any> | Promise<Record<string, any>>} state copies of the bound inputs, by name
- * @property {(input: ImageInput | AudioInput, options?: PredictOptions) => Promise<any>} predict what the package is for
+ * @property {(input: import('./core/input.js').Input, options?: PredictOptions) => Promise<any>} predict what the package is for
+ * @property {(input: import('./core/input.js').Input) => Promise<Record<string, TensorLike>>} features what the steps of a package make of an input, for debugging
  * @property {(options?: { profile?: boolean }) => Report} report profile: times runs node by node from the first call on
  * @property {() => Promise<boolean>} update asks for a newer version of the package now; true: the next query uses it
  * @property {() => void} dispose

@@ -53,9 +53,6 @@ export async function snapshotImage(input) {
     image === null ? 'null' : image?.constructor?.name ?? typeof image}`);
 }
 
-/** @param {ImageSpec} spec @returns {Transferable[]} */
-export const transferOfImage = (spec) => (spec.kind === 'bitmap' ? [spec.bitmap] : spec.kind === 'pixels' ? [/** @type {ArrayBuffer} */ (spec.data.buffer)] : []);
-
 /**
  * Uses up the snapshot.
  * @param {ImageSpec} spec

@@ -1,6 +1,7 @@
 // One version of a model in a heap of its own: a session for each of its files, and the task of its package.
 import { QuernError } from './errors.js';
 import { Heap } from './heap.js';
+import { getFeatures } from './runtime.js';
 import { Session } from './session.js';
 import { Ocr } from '../predict/ocr.js';
 import { Vad } from '../predict/vad.js';
@@ -14,7 +15,7 @@ export class Loaded {
   heap;
   /** By role; a plain model is "model". @type {Record<string, Session>} */
   sessions = {};
-  /** @type {Ocr | Vad | null} */
+  /** @type {Ocr | Vad | import('../features/task.js').StepsTask | null} */
   task = null;
   name = '';
   version = '';
@@ -33,20 +34,23 @@ export class Loaded {
     this.heap = heap;
   }
 
-  /** @param {Package} pack @param {ReadOptions} options */
-  async readPackage(pack, { onProgress, ...options }) {
-    const { manifest } = pack;
-    const adding = manifest.task === 'ocr' ? this.heap.addRare() : undefined; // its arithmetic is there
+  /** @param {Package} pack @param {ReadOptions & { featuresUrl?: string }} options */
+  async readPackage(pack, { onProgress, featuresUrl, ...options }) {
+    const { manifest } = pack, { task, features, outputs } = manifest;
+    const late = !task && (features || outputs) ? getFeatures(featuresUrl) : undefined;
+    const adding = task === 'ocr' ? this.heap.addRare() : undefined; // its arithmetic is there
     adding?.catch(() => {}); // said below
+    late?.catch(() => {}); // said when it is awaited
     ({ name: this.name, version: this.version } = manifest);
     for (const role of Object.keys(manifest.models)) {
       const { source, externalData } = await pack.open(role);
       this.sessions[role] = await Session.load(this.heap, source, { ...options, externalData, onProgress: (p) => { if (p.stage === 'prepare') onProgress?.(p); } });
     }
     await adding;
-    if (manifest.task === 'ocr') this.task = await Ocr.create(this.heap, pack, this.sessions);
-    else if (manifest.task === 'vad') this.task = new Vad(this.heap, pack, this.sessions.model);
-    else if (manifest.task) throw new QuernError('unsupported', `the package ${this.name} has the task '${manifest.task}'; this release knows 'ocr' and 'vad'`);
+    if (task === 'ocr') this.task = await Ocr.create(this.heap, pack, this.sessions);
+    else if (task === 'vad') this.task = new Vad(this.heap, pack, this.sessions.model);
+    else if (task) throw new QuernError('unsupported', `the package ${this.name} has the task '${task}'; this release knows 'ocr' and 'vad', and steps of features and outputs without a task`);
+    else if (late) this.task = await (await late).StepsTask.create(pack, this.only);
   }
 
   /** The session of a model that has just one, or null. */
@@ -78,6 +82,7 @@ export class Loaded {
   }
 
   dispose() {
+    /** @type {any} */ (this.task)?.dispose?.();
     for (const session of Object.values(this.sessions)) session.dispose();
     this.heap.drop();
   }

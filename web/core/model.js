@@ -1,7 +1,6 @@
 // A loaded model or package on this thread.
-import { snapshotAudio } from './audio.js';
 import { QuernError } from './errors.js';
-import { snapshotImage } from './image.js';
+import { snapshotInput } from './input.js';
 import { Loaded } from './loaded.js';
 import { isPackage } from './package.js';
 import { isNode, isPage, now } from './platform.js';
@@ -16,17 +15,16 @@ import { build, version } from './version.js';
  * @typedef {import('./session.js').Progress} Progress
  * @typedef {import('./session.js').RunOptions} RunOptions
  * @typedef {import('./source.js').SourceSpec} SourceSpec
- * @typedef {import('./image.js').ImageSpec} ImageSpec
  * @typedef {import('./heap.js').Port} Port
  * @typedef {import('./tensor.js').InputValue} InputValue
  * @typedef {import('../delivery/delivered.js').Delivered} Delivered
  * @typedef {import('../delivery/delivered.js').DeliveryOptions} DeliveryOptions
  * @typedef {import('../delivery/library.js').DeliveryEvent} DeliveryEvent
- * module: compiled already (in a worker, by the page that started it); deliveryUrl, rare: from there too. deterministic: the same bits on every machine.
+ * module: compiled already (in a worker, by the page that started it); deliveryUrl, featuresUrl, rare: from there too. deterministic: the same bits on every machine.
  * integrity: of a plain model, "sha256-" and the base64 of its hash. onEvent: what happens to a package while it is used.
  * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, externalData?: Map<string, SourceSpec>, deterministic?: boolean, integrity?: string,
  *   module?: WebAssembly.Module, threads?: import('./threads.js').Threads, whereReason?: string, skipPasses?: number, delivery?: DeliveryOptions,
- *   deliveryUrl?: string, rare?: import('./runtime.js').RareSource, onEvent?: (event: DeliveryEvent) => void }} LocalOptions
+ *   deliveryUrl?: string, featuresUrl?: string, rare?: import('./runtime.js').RareSource, onEvent?: (event: DeliveryEvent) => void }} LocalOptions
  * @typedef {{ version: string, build: string, variant: string, rare: boolean, backend: 'cpu', backendReason: string, threads: number, threadsReason: string, helped: number,
  *   where: 'page' | 'worker' | 'node', whereReason: string, url: string, name: string, modelVersion: string, heapBytes: number, runs: number,
  *   lastMs: number, stats: Record<string, Record<string, number>>, bytes: number, peakBytes: number, plan: Plan, missing: string[],
@@ -97,12 +95,12 @@ export class LocalModel {
   }
 
   /** @param {LocalOptions} options @param {Promise<WebAssembly.Module>} compiling */
-  async #readPackage({ deliveryUrl, signal, onProgress, onEvent, delivery, skipPasses, threads, rare }, compiling) {
+  async #readPackage({ deliveryUrl, featuresUrl, signal, onProgress, onEvent, delivery, skipPasses, threads, rare }, compiling) {
     const { Delivered } = await getDelivery(deliveryUrl);
     this.#delivered = await Delivered.open(this.#source, { ...delivery, signal, onProgress, onEvent }, async (pack, how) => {
       const loaded = await Loaded.create(await compiling, threads, rare);
       try {
-        await loaded.readPackage(pack, { ...how, skipPasses });
+        await loaded.readPackage(pack, { ...how, featuresUrl, skipPasses });
         return loaded;
       } catch (error) {
         loaded.dispose();
@@ -214,30 +212,52 @@ export class LocalModel {
   }
 
   /**
-   * What the package is for: picture or sound in, answers out.
-   * @param {import('./image.js').ImageInput | import('./audio.js').AudioInput} input
+   * What the package is for: picture, sound, text or rows in, answers out.
+   * @param {import('./input.js').Input} input
    * @param {PredictOptions} [options]
    * @returns {Promise<any>} answers; with meta: { answers, version, ms }
    */
   async predict(input, options) {
-    return this.predictSnapshot(snapshotAudio(input) ?? await snapshotImage(/** @type {any} */ (input)), options);
+    return this.predictSnapshot(await snapshotInput(input), options);
   }
 
   /**
-   * @param {ImageSpec | import('./audio.js').AudioSpec} input used up
+   * What the steps of a package make of an input: the tensors that its model would get.
+   * @param {import('./input.js').Input} input
+   * @returns {Promise<Record<string, import('./tensor.js').TensorLike>>}
+   */
+  async features(input) {
+    return this.featuresSnapshot(await snapshotInput(input));
+  }
+
+  /** @param {import('./input.js').InputSpec} input used up @returns {Promise<any>} */
+  featuresSnapshot(input) {
+    return this.#inTurn(async () => (await this.#query(async ({ task }) => {
+      if (!task || !('features' in task)) throw new QuernError('bad-argument', 'features() needs a package whose manifest has steps');
+      return task.features(input);
+    })).value);
+  }
+
+  /** One after the other. @template T @param {() => Promise<T>} work @returns {Promise<T>} */
+  #inTurn(work) {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  /**
+   * @param {import('./input.js').InputSpec} input used up
    * @param {PredictOptions} [options]
    * @returns {Promise<any>}
    */
   predictSnapshot(input, { meta = false, signal } = {}) {
-    const turn = this.#last.then(async () => {
+    return this.#inTurn(async () => {
       const { value: answers, version } = await this.#query(async ({ task }) => {
         if (!task) throw new QuernError('bad-argument', 'predict() needs a package, whose manifest says what goes in and out; this is a plain model: use run()');
         return task.predict(input, signal);
       });
       return meta ? { answers, version, ms: this.#lastMs } : answers;
     });
-    this.#last = turn.catch(() => {});
-    return turn;
   }
 
   /** Asks for a newer version of the package now. @returns {Promise<boolean>} whether there is one, which the next query uses */

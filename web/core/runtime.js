@@ -7,11 +7,13 @@ import { hasRelaxedSimd, hasSimd } from './probe.js';
  * @typedef {'simd' | 'relaxed'} Variant
  * @typedef {string | URL | ArrayBuffer | ArrayBufferView | WebAssembly.Module | Response} WasmSource
  * @typedef {typeof import('./delivery.js')} Delivery
+ * @typedef {typeof import('./features.js')} Features
  * Where the second file of each build lies, or the one that is to be used.
  * @typedef {Record<string, string> | Exclude<WasmSource, URL | Response>} RareSource
  * wasm: the module in any form, when it does not lie beside the script; rare: the second file of the same build, the same way; worker: where worker.js lies, or false to never start one;
- * delivery: where delivery.js lies, or the module itself, for places that cannot import late (service workers, worklets).
- * @typedef {{ wasm?: WasmSource | Promise<WasmSource>, rare?: WasmSource | Promise<WasmSource>, worker?: string | URL | false, delivery?: string | URL | Delivery }} InitOptions
+ * delivery, features: where delivery.js and features.js lie, or the modules themselves, for places that cannot import late (service workers, worklets).
+ * @typedef {{ wasm?: WasmSource | Promise<WasmSource>, rare?: WasmSource | Promise<WasmSource>, worker?: string | URL | false, delivery?: string | URL | Delivery,
+ *   features?: string | URL | Features }} InitOptions
  */
 
 /** @type {InitOptions} */
@@ -46,6 +48,20 @@ export async function getDelivery(url) {
     return await import(/* webpackIgnore: true */ /* @vite-ignore */ at);
   } catch (cause) {
     throw new QuernError('unavailable', `delivery.js, which packages need, could not be loaded from ${at}: ${messageOf(cause)}. Pass its place to init({ delivery }).`, { cause });
+  }
+}
+
+/** Where features.js lies, which packages with steps need. */
+export const featuresUrl = () => String(config.features && !('StepsTask' in /** @type {any} */ (config.features)) ? config.features : new URL('./features.js', import.meta.url));
+
+/** @param {string} [url] as the page that started this worker knows it @returns {Promise<Features>} */
+export async function getFeatures(url) {
+  if (config.features && typeof config.features === 'object' && 'StepsTask' in config.features) return config.features;
+  const at = url ?? featuresUrl();
+  try {
+    return await import(/* webpackIgnore: true */ /* @vite-ignore */ at);
+  } catch (cause) {
+    throw new QuernError('unavailable', `features.js, which packages with steps need, could not be loaded from ${at}: ${messageOf(cause)}. Pass its place to init({ features }).`, { cause });
   }
 }
 
@@ -112,7 +128,7 @@ export async function getRare(variant, source) {
 }
 
 /** @param {WasmSource | Promise<WasmSource>} given @param {'wasm' | 'rare'} [option] of init() */
-async function compile(given, option = 'wasm') {
+export async function compile(given, option = 'wasm') {
   const what = option === 'wasm' ? 'the wasm' : 'the second wasm file, with operators that this model has,';
   const source = await given;
   if (source instanceof WebAssembly.Module) return source;

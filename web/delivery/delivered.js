@@ -264,6 +264,7 @@ export class Delivered {
           ...(params.length && { externalData: new Map([['params', joined(fetcher, params, `the parameters of ${manifest.name}`)]]) }),
         };
       },
+      bytes: (entry) => fetcher.take(known(entry)),
       text: async (entry) => new TextDecoder().decode(await fetcher.take(known(entry))),
     };
   }

@@ -36,6 +36,7 @@ export function parseManifest(bytes, where) {
   if (manifest.files !== undefined && !isObject(manifest.files)) throw bad('"files" is not an object');
   if (manifest.options !== undefined && !isObject(manifest.options)) throw bad('"options" is not an object');
   for (const [role, entry] of Object.entries(manifest.files ?? {})) checkEntry(`files.${role}`, entry, bad);
+  for (const side of ['features', 'outputs']) if (manifest[side] !== undefined && !Array.isArray(manifest[side])) throw bad(`"${side}" is not a list of steps`);
   for (const [key, value] of Object.entries(manifest.options ?? {})) if (typeof value !== 'number') throw bad(`options.${key} is not a number`);
   if (manifest.runtime !== undefined && inRange('0.0.0', manifest.runtime) === null) throw bad(`runtime ${JSON.stringify(manifest.runtime)} is not a range such as ">=0.1.0 <2.0.0"`);
   const { name = '', version = '' } = manifest;
@@ -78,8 +79,8 @@ function checkGolden(what, golden, bad) {
 export const fileOf = (entry) => (typeof entry === 'string' ? { file: entry } : entry ?? {});
 
 /** All files that running the package takes, in the order of need. @param {Manifest} manifest @returns {File[]} */
-export const filesOf = ({ models, labels }) =>
-  [...Object.values(models).flatMap((entry) => [entry, .../** @type {any} */ (entry).params ?? []]), ...(labels === undefined ? [] : [labels])].map(fileOf);
+export const filesOf = ({ models, labels, files = {} }) =>
+  [...Object.values(models).flatMap((entry) => [entry, .../** @type {any} */ (entry).params ?? []]), ...(labels === undefined ? [] : [labels]), ...Object.values(files)].map(fileOf);
 
 /** @param {Manifest} manifest @returns {File[]} */
 export const goldenFilesOf = ({ models }) => Object.values(models).map((entry) => /** @type {any} */ (entry).golden).filter(Boolean);

@@ -41,12 +41,12 @@ export class Ocr {
   }
 
   /**
-   * @param {import('../core/image.js').ImageSpec | import('../core/audio.js').AudioSpec} picture used up
+   * @param {import('../core/input.js').InputSpec} picture used up
    * @param {AbortSignal} [signal]
    * @returns {Promise<OcrAnswer[]>}
    */
   async predict(picture, signal) {
-    if (picture.kind === 'audio') throw new QuernError('bad-argument', 'this package takes a picture, not sound');
+    if (!('bitmap' in picture || 'blob' in picture || 'width' in picture)) throw new QuernError('bad-argument', `this package takes a picture, not ${picture.kind === 'audio' ? 'sound' : picture.kind}`);
     const image = await rgbaOf(picture);
     const heap = this.#heap;
     const ocr = this.#ocr;

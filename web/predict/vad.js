@@ -45,7 +45,7 @@ export class Vad {
   }
 
   /**
-   * @param {AudioSpec | import('../core/image.js').ImageSpec} sound
+   * @param {AudioSpec | import('../core/input.js').InputSpec} sound
    * @param {AbortSignal} [signal]
    * @returns {Promise<VadAnswer[]>}
    */

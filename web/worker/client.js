@@ -1,9 +1,9 @@
 // A model in a worker, with the face of LocalModel.
-import { snapshotAudio } from '../core/audio.js';
 import { QuernError, abortable, errorFromData, messageOf, throwIfAborted } from '../core/errors.js';
-import { TAINTED, snapshotImage, transferOfImage } from '../core/image.js';
+import { TAINTED } from '../core/image.js';
+import { snapshotInput, transferOfInput } from '../core/input.js';
 import { isPackage } from '../core/package.js';
-import { deliveryUrl, getModule, rareSource } from '../core/runtime.js';
+import { deliveryUrl, featuresUrl, getModule, rareSource } from '../core/runtime.js';
 import { headStart } from '../core/source.js';
 import { buffersOf } from './protocol.js';
 import { startWorker } from './start.js';
@@ -14,7 +14,6 @@ import { startWorker } from './start.js';
  * @typedef {import('./protocol.js').Report} Report
  * @typedef {import('../core/source.js').SourceSpec} SourceSpec
  * @typedef {import('../core/tensor.js').InputValue} InputValue
- * @typedef {import('../core/image.js').ImageInput} ImageInput
  * @typedef {{ resolve: (reply: Extract<FromWorker, { op: 'done' }>) => void, reject: (error: unknown) => void,
  *   onProgress?: (progress: import('./protocol.js').Progress) => void }} Waiting
  * @typedef {{ signal?: AbortSignal, onProgress?: Waiting['onProgress'], externalData: Map<string, SourceSpec>, deterministic?: boolean,
@@ -86,7 +85,7 @@ export class WorkerModel {
    * @param {LoadOptions} options
    */
   static async #start(source, { signal, onProgress, onEvent, externalData, deterministic, threads, shapes, integrity, delivery }) {
-    const how = { integrity, delivery, deliveryUrl: deliveryUrl() };
+    const how = { integrity, delivery, deliveryUrl: deliveryUrl(), featuresUrl: featuresUrl() };
     // all start at once
     const starting = startWorker();
     const beginning = new AbortController(); // the caller's signal reaches the worker by a message, which a broken stream would overtake
@@ -205,18 +204,27 @@ export class WorkerModel {
   }
 
   /**
-   * @param {ImageInput | import('../core/audio.js').AudioInput} input
+   * @param {import('../core/input.js').Input} input
    * @param {import('../core/model.js').PredictOptions} [options]
    * @returns {Promise<any>}
    */
   async predict(input, { meta = false, signal } = {}) {
-    const image = snapshotAudio(input) ?? await snapshotImage(/** @type {any} */ (input));
+    return this.#give('predict', await snapshotInput(input), meta, signal);
+  }
+
+  /** @param {import('../core/input.js').Input} input @returns {Promise<Record<string, import('../core/tensor.js').TensorLike>>} */
+  async features(input) {
+    return this.#give('features', await snapshotInput(input), false, undefined);
+  }
+
+  /** @param {'predict' | 'features'} op @param {import('../core/input.js').InputSpec} input @param {boolean} meta @param {AbortSignal | undefined} signal */
+  async #give(op, input, meta, signal) {
     try {
-      return await this.#ask({ op: 'predict', id: 0, input: image, meta }, image.kind === 'audio' ? [image.data.buffer] : transferOfImage(image), signal);
+      return await this.#ask({ op, id: 0, input, meta }, transferOfInput(input), signal);
     } catch (error) {
       // a bitmap of foreign pixels is made, but not sent
       const cause = /** @type {any} */ (error).cause;
-      throw cause?.name === 'DataCloneError' && image.kind === 'bitmap' ? new QuernError('bad-argument', TAINTED, { cause }) : error;
+      throw cause?.name === 'DataCloneError' && input.kind === 'bitmap' ? new QuernError('bad-argument', TAINTED, { cause }) : error;
     }
   }
 

@@ -2,18 +2,17 @@
 
 /**
  * @typedef {import('../core/source.js').SourceSpec} SourceSpec
- * @typedef {import('../core/image.js').ImageSpec} ImageSpec
  * @typedef {import('../core/errors.js').ErrorData} ErrorData
  * @typedef {import('../core/model.js').Report} Report
  * @typedef {import('../core/session.js').Progress} Progress
  * @typedef {import('../core/heap.js').Port} Port
- * @typedef {Pick<import('../core/model.js').LocalOptions, 'integrity' | 'delivery' | 'deliveryUrl' | 'rare'>} Delivering
+ * @typedef {Pick<import('../core/model.js').LocalOptions, 'integrity' | 'delivery' | 'deliveryUrl' | 'featuresUrl' | 'rare'>} Delivering
  *
  * @typedef {{ op: 'load', id: number, source: SourceSpec, module: WebAssembly.Module, threads: import('../core/threads.js').Threads | undefined, externalData: Map<string, SourceSpec>, how: Delivering }
  *   | { op: 'update' | 'reset' | 'state', id: number }
  *   | { op: 'bind', id: number, pairs: Record<string, string>, options: import('../core/session.js').BindOptions | undefined }
  *   | { op: 'run', id: number, feeds: Record<string, any>, outputs: readonly string[] | undefined, meta: boolean }
- *   | { op: 'predict', id: number, input: ImageSpec | import('../core/audio.js').AudioSpec, meta: boolean }
+ *   | { op: 'predict' | 'features', id: number, input: import('../core/input.js').InputSpec, meta: boolean }
  *   | { op: 'profile', id: number }
  *   | { op: 'inspect', id: number, source: SourceSpec, module: WebAssembly.Module, threads: unknown, externalData: Map<string, SourceSpec>, how: Delivering, shapes: Record<string, readonly number[]> | undefined }
  *   | import('../core/threads.js').HelpMessage

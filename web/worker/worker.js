@@ -54,6 +54,8 @@ async function answer(message, signal) {
       const { id, source, module, externalData, shapes, how } = message;
       return inspectLocal(source, { module, rare: how.rare, externalData, shapes, signal, onProgress: (progress) => send({ op: 'progress', id, progress }) });
     }
+    case 'features':
+      return loaded().featuresSnapshot(message.input);
     case 'predict':
       return loaded().predictSnapshot(message.input, { meta: message.meta, signal });
   }

@@ -1,0 +1,84 @@
+// Steps of manifests, with a model and without one.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, describe, test } from 'node:test';
+import { dist, quern } from './helpers/quern.mjs';
+import { model } from './onnx-writer.mjs';
+
+const features = await import(new URL('features.js', dist).href);
+
+/** How a promise fails. */
+const refusal = (promise) => promise.then(() => assert.fail('it was accepted'), (error) => error);
+const folders = [];
+after(() => folders.forEach((folder) => rmSync(folder, { recursive: true })));
+
+/** A package on disk. */
+function packageOf(manifest, bytes, files = {}) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'quern-steps-'));
+  folders.push(folder);
+  writeFileSync(path.join(folder, 'model.onnx'), bytes);
+  for (const [name, text] of Object.entries(files)) writeFileSync(path.join(folder, name), text);
+  writeFileSync(path.join(folder, 'manifest.json'), JSON.stringify({ name: 'steps', version: '1.0.0', models: { model: 'model.onnx' }, ...manifest }));
+  return folder + '/';
+}
+
+/** The mean of each colour is the score of its name. */
+const MEANS = model({ nodes: [{ op: 'ReduceMean', in: ['x'], out: ['y'], attrs: { axes: [2n, 3n], keepdims: 0n } }], inputs: [{ name: 'x', dims: ['n', 3, 'h', 'w'] }], outputs: [{ name: 'y', dims: ['n', 3] }] });
+const FEATURES = [{ step: 'color' }, { step: 'resize', width: 4, height: 4 }, { step: 'normalize', scale: 1 / 255 }, { step: 'layout' }];
+const OUTPUTS = [{ step: 'softmax', temperature: 0.1 }, { step: 'top_k', k: 2, labels: 'labels' }];
+const picture = { data: Uint8Array.from({ length: 4 * 30 }, (_, i) => [10, 200, 60, 255][i % 4]), width: 6, height: 5 };
+
+describe('a package with steps', () => {
+  test('answers by its steps, in order', async () => {
+    const m = await quern.load(packageOf({ labels: 'labels.txt', features: FEATURES, outputs: OUTPUTS }, MEANS, { 'labels.txt': 'red\ngreen\nblue\n' }));
+    const answers = await m.predict(picture);
+    assert.deepEqual(answers.map(({ label, index }) => [label, index]), [['green', 1], ['blue', 2]]);
+    const e = [10, 200, 60].map((v) => Math.exp(v / 25.5));
+    assert.ok(Math.abs(answers[0].score - e[1] / (e[0] + e[1] + e[2])) < 1e-6);
+    const { x } = await m.features(picture);
+    assert.deepEqual([x.type, x.dims], ['float32', [1, 3, 4, 4]]);
+    assert.ok(Math.abs(x.data[16] - 200 / 255) < 1e-6);
+    assert.match((await refusal(m.predict('words'))).message, /these features are of pictures, not of text/);
+    m.dispose();
+  });
+
+  test('rows of a model without steps are its inputs', async () => {
+    const add = model({ nodes: [{ op: 'Add', in: ['a', 'b'], out: ['sum'] }], inputs: [{ name: 'a', dims: ['n', 1] }, { name: 'b', dims: ['n', 1] }], outputs: [{ name: 'sum', dims: ['n', 1] }] });
+    const m = await quern.load(packageOf({ outputs: [{ step: 'top_k' }] }, add));
+    assert.deepEqual(await m.predict({ a: 1, b: 2.5 }), [{ score: 3.5, index: 0 }]);
+    m.dispose();
+  });
+
+  test('wrong steps are said when it loads', async () => {
+    const bad = await refusal(quern.load(packageOf({ features: [{ step: 'resize', widht: 3 }] }, MEANS)));
+    assert.equal(bad.code, 'bad-argument');
+    assert.match(bad.message, /features\[0\] 'resize': there is no parameter 'widht'; it takes width, height/);
+    assert.match((await refusal(quern.load(packageOf({ outputs: [{ step: 'top_k', labels: 'labels' }] }, MEANS)))).message, /outputs\[0\] 'top_k': labels names the file 'labels'/);
+    assert.match((await refusal(quern.load(packageOf({ outputs: {} }, MEANS)))).message, /"outputs" is not a list of steps/);
+  });
+});
+
+describe('steps without a model', () => {
+  test('pictures', async () => {
+    const extract = await features.image(FEATURES);
+    for (let i = 0; i < 3; i++) {
+      const { type, dims, data } = await extract(picture);
+      assert.deepEqual([type, dims, data.length], ['float32', [1, 3, 4, 4], 48]);
+    }
+    assert.deepEqual(extract.all().map((t) => t.name), ['picture', 'picture', 'picture', 'picture', 'tensor']);
+    extract.dispose();
+    assert.match((await refusal(features.audio(FEATURES))).message, /'color' cannot begin a list of steps for sound/);
+  });
+
+  test('answers', async () => {
+    const name = await features.answers(OUTPUTS, { files: { labels: 'a\nb\nc' } });
+    assert.deepEqual(name({ y: { type: 'float32', dims: [1, 3], data: Float32Array.of(0, 9, 3) } }).map((a) => a.label), ['b', 'c']);
+  });
+
+  test('the table of steps', async () => {
+    const resize = (await features.describe()).find((s) => s.name === 'resize');
+    assert.deepEqual(resize.params.find((p) => p.name === 'filter').choices.slice(0, 2), ['nearest', 'bilinear']);
+  });
+});

@@ -1,0 +1,34 @@
+// What predict() takes, in a form that can be sent to a worker.
+import { snapshotAudio } from './audio.js';
+import { snapshotImage } from './image.js';
+
+/**
+ * One text or several, or pairs of texts.
+ * @typedef {string | readonly string[] | readonly (readonly [string, string])[]} TextInput
+ * Named values: numbers, texts, or tensors for a model without steps; several rows are a list.
+ * @typedef {Record<string, any> | readonly Record<string, any>[]} RowInput
+ * @typedef {import('./image.js').ImageSpec | import('./audio.js').AudioSpec | { kind: 'text', texts: readonly (string | readonly string[])[] }
+ *   | { kind: 'rows', rows: Record<string, any>[] }} InputSpec
+ * @typedef {import('./image.js').ImageInput | import('./audio.js').AudioInput | TextInput | RowInput} Input
+ */
+
+/** @param {any} value */
+const isRow = (value) => Boolean(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value)) && !ArrayBuffer.isView(value.data);
+
+/**
+ * What the input is now; later changes of it do not matter.
+ * @param {any} input
+ * @returns {Promise<InputSpec>}
+ */
+export async function snapshotInput(input) {
+  const list = Array.isArray(input) ? input : [input];
+  if (list.length && list.every((item) => typeof item === 'string' || (Array.isArray(item) && item.length === 2 && item.every((t) => typeof t === 'string')))) return { kind: 'text', texts: structuredClone(list) };
+  if (list.length && list.every(isRow)) return { kind: 'rows', rows: structuredClone(list) };
+  return snapshotAudio(input) ?? snapshotImage(input);
+}
+
+/** @param {InputSpec} spec @returns {Transferable[]} */
+export function transferOfInput(spec) {
+  if (spec.kind === 'bitmap') return [spec.bitmap];
+  return spec.kind === 'audio' || spec.kind === 'pixels' ? [/** @type {ArrayBuffer} */ (spec.data.buffer)] : [];
+}

@@ -1,0 +1,96 @@
+// quern/features: the steps of manifests without a model. The same file is fetched for packages that have steps.
+import { QuernError } from '../core/errors.js';
+import { snapshotInput } from '../core/input.js';
+import { getModule, setModules } from './module.js';
+import { Pipeline } from './pipeline.js';
+import { StepsTask } from './task.js';
+
+export { QuernError, StepsTask };
+
+/**
+ * @typedef {import('./pipeline.js').Step} Step
+ * @typedef {import('./module.js').NamedTensor} NamedTensor
+ * @typedef {import('../core/tensor.js').TensorLike} TensorLike
+ * @typedef {import('../core/image.js').ImageInput} ImageInput
+ * @typedef {import('../core/audio.js').AudioInput} AudioInput
+ * @typedef {import('../core/input.js').TextInput} TextInput
+ * @typedef {import('../core/input.js').RowInput} RowInput
+ * files: what steps name, as bytes or as text. facts of a call: what the features were made of, for answers that lead back to the source.
+ * @typedef {{ files?: Record<string, Uint8Array | string> }} FeatureOptions
+ */
+/**
+ * A pipeline as a function: the result of its last step, or an object of them where there are several. all: of every step, in order.
+ * @template Input
+ * @typedef {{ (input: Input): Promise<any>, facts: () => Uint8Array, all: () => NamedTensor[], dispose: () => void }} Extractor
+ */
+/**
+ * @typedef {{ push: (samples: Float32Array) => any, flush: () => any, dispose: () => void }} Stream
+ */
+
+/** @param {FeatureOptions} options */
+const filesOf = ({ files = {} }) => new Map(Object.entries(files).map(([name, file]) => [name, typeof file === 'string' ? new TextEncoder().encode(file) : file]));
+
+/** @param {NamedTensor[]} results @returns {any} */
+function plain(results) {
+  const tensors = results.map(({ name, ...tensor }) => /** @type {const} */ ([name, tensor]));
+  return tensors.length === 1 ? tensors[0][1] : Object.fromEntries(tensors);
+}
+
+/** @param {string} source @param {import('./module.js').ModuleName} [module] */
+const maker = (source, module) => async (/** @type {readonly Step[]} */ steps, /** @type {FeatureOptions} */ options = {}) => {
+  const pipeline = await Pipeline.create('steps', steps, filesOf(options), module);
+  if (pipeline.source !== source) {
+    pipeline.dispose();
+    throw new QuernError('bad-argument', `'${steps[0]?.step}' cannot begin a list of steps for ${source}`);
+  }
+  const extract = async (/** @type {any} */ input) => plain(await pipeline.extract(await snapshotInput(input)));
+  return Object.assign(extract, { facts: () => pipeline.facts, all: () => pipeline.slots(), dispose: () => pipeline.dispose() });
+};
+
+/** Pictures to tensors. @type {(steps: readonly Step[], options?: FeatureOptions) => Promise<Extractor<ImageInput>>} */
+export const image = maker('picture');
+/** Texts to tensors. @type {(steps: readonly Step[], options?: FeatureOptions) => Promise<Extractor<TextInput>>} */
+export const text = maker('text', 'text');
+/** Rows of named values to tensors. @type {(steps: readonly Step[], options?: FeatureOptions) => Promise<Extractor<RowInput>>} */
+export const tabular = maker('rows');
+
+/**
+ * Sound to tensors. stream: piece by piece, with the same frames as the whole sound gives.
+ * @type {((steps: readonly Step[], options?: FeatureOptions) => Promise<Extractor<AudioInput>>)
+ *   & { stream: (steps: readonly Step[], options: FeatureOptions & { rate: number, longest?: number }) => Promise<Stream> }}
+ */
+export const audio = Object.assign(maker('sound'), {
+  async stream(/** @type {readonly Step[]} */ steps, /** @type {FeatureOptions & { rate: number, longest?: number }} */ { rate, longest = 16384, ...options }) {
+    const pipeline = await Pipeline.create('steps', steps, filesOf(options));
+    try {
+      const put = pipeline.openStream(rate, longest);
+      return {
+        push: (/** @type {Float32Array} */ samples) => plain(put(samples, false)),
+        flush: () => plain(put(new Float32Array(0), true)),
+        dispose: () => pipeline.dispose(),
+      };
+    } catch (error) {
+      pipeline.dispose();
+      throw error;
+    }
+  },
+});
+
+/**
+ * The outputs of a model to answers.
+ * @param {readonly Step[]} steps
+ * @param {FeatureOptions} [options]
+ * @returns {Promise<{ (outputs: Record<string, TensorLike>, facts?: Uint8Array): any, dispose: () => void }>}
+ */
+export async function answers(steps, options = {}) {
+  const pipeline = await Pipeline.create('steps', steps, filesOf(options));
+  const form = (/** @type {Record<string, TensorLike>} */ outputs, /** @type {Uint8Array | undefined} */ facts) =>
+    pipeline.answers(Object.entries(outputs).map(([name, tensor]) => ({ name, ...tensor })), facts);
+  return Object.assign(form, { dispose: () => pipeline.dispose() });
+}
+
+/** The steps that there are, with their parameters, ranges and choices. */
+export const describe = async (/** @type {import('./module.js').ModuleName} */ module = 'features') => (await getModule(module)).describe();
+
+/** Where the wasm files lie, when not beside this script: { features, text }, each a URL, bytes or a module. */
+export const init = setModules;
