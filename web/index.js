@@ -97,7 +97,7 @@ export function inspect(source, options = {}) {
  */
 async function placed(source, options, inWorker, here) {
   const { signal, onProgress, onEvent, worker, deterministic, threads, skipPasses, shapes, integrity, externalData: given = {} } = options;
-  const { keys, channel, mirrors, update, cache, cacheBudget } = options, delivery = { keys, channel, mirrors, update, cache, cacheBudget };
+  const { keys, channel, mirrors, update, cache, cacheBudget, decryptionKey } = options, delivery = { keys, channel, mirrors, update, cache, cacheBudget, decryptionKey };
   const spec = describeSource(source);
   const externalData = new Map([...(given instanceof Map ? given : Object.entries(given))].map(([name, file]) => [name, describeSource(file)]));
   const how = { signal, onProgress, onEvent, externalData, deterministic, threads: threads ? threadsFor(threads, workerOption() === false ? undefined : startHelper) : undefined, skipPasses, shapes, integrity, delivery };

@@ -1,7 +1,9 @@
 // load() in a browser: worker, blob worker, page; pictures; errors and aborts across the worker.
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { DIST, ROOT, launch, serve, skipReason } from './helpers/browser.mjs';
@@ -21,6 +23,21 @@ const LONG = model({
   inputs: [{ name: 'x', dims: ['n'] }], outputs: [{ name: 'y', dims: ['n'] }],
 });
 const JOIN = model({ nodes: [{ op: 'StringConcat', in: ['a', 'b'], out: ['y'] }], inputs: [{ name: 'a', type: 'string', dims: [1] }, { name: 'b', type: 'string', dims: [1] }], outputs: [{ name: 'y', type: 'string', dims: [1] }], opset: 20 });
+/** A package whose parameters are encrypted: y = x + [0, 1, 2, …]. */
+function makeSealed() {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'quern-sealed-')), quern = (...args) => execFileSync(process.execPath, [path.join(DIST, 'cli.js'), ...args], { cwd: folder, encoding: 'utf8' });
+  try {
+    writeFileSync(path.join(folder, 'm.onnx'), model({ nodes: [{ op: 'Add', in: ['x', 'w'], out: ['y'] }], inputs: [{ name: 'x', dims: ['n', 256] }], outputs: [{ name: 'y', dims: ['n', 256] }],
+      initializers: { w: f32([256], ...Array.from({ length: 256 }, (_, i) => i)) } }));
+    const { id } = JSON.parse(quern('keygen', '--secret', 'secret', '--json'));
+    quern('pack', 'm.onnx', '-o', 'sealed', '--encrypt', 'secret');
+    const read = (name) => readFileSync(path.join(folder, name));
+    return { id, secret: read('secret').toString().trim(), pages: Object.fromEntries(readdirSync(path.join(folder, 'sealed')).map((name) => [`/sealed/${name}`, read(`sealed/${name}`)])) };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+const sealed = skip ? { pages: {} } : makeSealed();
 const page404 = '<!doctype html><title>x</title>';
 const CSP = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
 
@@ -33,6 +50,7 @@ describe('in a browser', { skip }, () => {
       '/chunked.onnx': (response) => { response.write(ADD.subarray(0, 10)); setTimeout(() => response.end(ADD.subarray(10)), 20); },
       '/slow': (response) => response.write(ADD.subarray(0, 10)),
     };
+    Object.assign(pages, sealed.pages);
     const isolated = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
     site = await serve({ pages, headers: isolated });
     strict = await serve({ pages, headers: { ...isolated, 'content-security-policy': CSP } });
@@ -74,6 +92,31 @@ describe('in a browser', { skip }, () => {
   };
 
   const answer = { y: [11, 22, 33], dims: [1, 3], kept: 3, runs: 1, variant: 'relaxed' };
+
+  test('an encrypted package, whose key the page gives to the worker', async () => {
+    const page = await browser.newPage(), asked = [];
+    page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+    try {
+      await page.goto(site.origin);
+      const got = await page.evaluate(async (secret) => {
+        const quern = await import('/dist/index.js'), requests = [];
+        const load = (decryptionKey) => quern.load('/sealed/', { cache: false, decryptionKey });
+        const sentence = (error) => `${error.code}: ${error.message}`;
+        const none = await load().catch(sentence), refused = await load(async () => { throw new Error('not logged in'); }).catch(sentence);
+        const key = await crypto.subtle.importKey('raw', Uint8Array.from(atob(secret), (c) => c.charCodeAt(0)), 'AES-GCM', false, ['decrypt']);
+        const m = await load(async (request) => { requests.push(request); return key; });
+        const { y } = await m.run({ x: { type: 'float32', dims: [1, 256], data: new Float32Array(256).fill(1) } }), { where } = m.report();
+        m.dispose();
+        return { none, refused, requests, where, y: [...y.data.subarray(0, 3)] };
+      }, sealed.secret);
+      assert.match(got.none, /^bad-argument: the parameters of sealed 1.0.0 are encrypted/);
+      assert.match(got.refused, /^unavailable: there is no key '\w+' for sealed 1.0.0: not logged in$/);
+      assert.deepEqual([got.requests, got.where, got.y], [[{ name: 'sealed', version: '1.0.0', key: sealed.id }], 'worker', [1, 2, 3]]);
+      assert.equal(asked.filter((name) => name === '/dist/decrypt.js').length, 3, 'once in each worker');
+    } finally {
+      await page.close();
+    }
+  });
 
   test('by default in a worker', async () => {
     assert.deepEqual(await inPage(site.origin, loadAndRun, { from: site.origin }), { ...answer, where: 'worker', whereReason: '' });

@@ -11,7 +11,7 @@ import { isNode, nodeModule } from './platform.js';
  * params: shards of the parameters, in order.
  * @typedef {FileEntry & { params?: FileEntry[], golden?: Golden }} ModelEntry
  * task: what predict() does. models: by role ("model" for a single one). labels: the classes or the dictionary, one a line. runtime: a range.
- * @typedef {{ schema?: number, name: string, version: string, runtime?: string, task?: string, models: Record<string, ModelEntry>, labels?: FileEntry,
+ * @typedef {{ schema?: number, name: string, version: string, runtime?: string, task?: string, encryption?: { algorithm: string, key: string }, models: Record<string, ModelEntry>, labels?: FileEntry,
  *   files?: Record<string, FileEntry>, options?: Record<string, number>,
  *   features?: import('../features/pipeline.js').Step[], outputs?: import('../features/pipeline.js').Step[] }} Manifest
  * features, outputs: steps from a source to the model and from it to answers. files: what they name, by role.

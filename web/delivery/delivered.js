@@ -6,7 +6,7 @@ import { NotThere, download } from './download.js';
 import { Fetcher, joined } from './fetcher.js';
 import { differsFromGolden } from './golden.js';
 import { Library } from './library.js';
-import { fileOf, filesOf, goldenFilesOf, parseManifest } from './manifest.js';
+import { SEAL, fileOf, filesOf, goldenFilesOf, parseManifest } from './manifest.js';
 import { MAX_AGE, chooseVersion, parsePointer, refusal } from './pointer.js';
 import { sha256 } from './sha256.js';
 import { isSignedByAny, parseKeys } from './signature.js';
@@ -23,8 +23,9 @@ import { inRange } from './versions.js';
  * @typedef {import('./library.js').DeliveryEvent} DeliveryEvent
  * @typedef {import('./pointer.js').Pointer} Pointer
  * keys: whose signatures on the pointer count; none: it is not signed. channel: 'stable' when left out. mirrors: other folders with the
- * same files. update: false: only when update() is called. cache: false: keep nothing. cacheBudget: bytes for all models of this origin.
- * @typedef {{ keys?: readonly string[], channel?: string, mirrors?: readonly string[], update?: boolean, cache?: boolean | import('./store.js').Store, cacheBudget?: number }} DeliveryOptions
+ * same files. decryptionKey: for a package whose parameters are encrypted; a port in a worker. update: false: only when update() is called. cache: false: keep nothing. cacheBudget: bytes for all models of this origin.
+ * @typedef {{ keys?: readonly string[], channel?: string, mirrors?: readonly string[], update?: boolean,
+ *   decryptionKey?: import('./decrypt.js').DecryptionKey | MessagePort, cache?: boolean | import('./store.js').Store, cacheBudget?: number }} DeliveryOptions
  * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, onEvent?: (event: DeliveryEvent) => void }} Watching
  * Makes a model of a package's files.
  * @typedef {(pack: Package, how: Watching) => Promise<Loaded>} Make
@@ -253,15 +254,19 @@ export class Delivered {
     onProgress?.({ stage: 'download', loaded: 0, total: fetcher.total });
     if (fetcher.total && files[0].sha256) void this.#library.hasRoom(fetcher.total);
     const known = (/** @type {any} */ entry) => files.find(({ file }) => file === fileOf(entry).file) ?? fileOf(entry);
+    const decrypting = manifest.encryption && import(/* webpackIgnore: true */ /* @vite-ignore */ new URL('./decrypt.js', import.meta.url).href)
+      .then(({ decrypter }) => decrypter(manifest, this.#options.decryptionKey), (cause) => { throw new QuernError('unavailable', `decrypt.js, which the package needs, could not be loaded: ${messageOf(cause)}`, { cause }); });
+    decrypting?.catch(() => {}); // said when it is awaited
     return {
       manifest, base: this.#base,
       open: async (role) => {
-        const entry = /** @type {any} */ (manifest.models[role]), params = (entry.params ?? []).map(fileOf);
+        const entry = /** @type {any} */ (manifest.models[role]), params = (entry.params ?? []).map(fileOf).map((/** @type {any} */ f) => (decrypting ? { ...f, size: f.size - SEAL } : f));
+        const take = async (/** @type {any} */ shard) => (decrypting ? (await decrypting)(await fetcher.take(known(shard)), shard.file) : fetcher.take(known(shard)));
         const bytes = await fetcher.take(known(entry));
         const place = this.#places(fileOf(entry).file)[0];
         return {
           source: { kind: 'bytes', bytes, url: baseOf(place) },
-          ...(params.length && { externalData: new Map([['params', joined(fetcher, params, `the parameters of ${manifest.name}`)]]) }),
+          ...(params.length && { externalData: new Map([['params', joined(take, params, `the parameters of ${manifest.name}`)]]) }),
         };
       },
       bytes: (entry) => fetcher.take(known(entry)),

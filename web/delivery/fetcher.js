@@ -85,12 +85,12 @@ export class Fetcher {
 
 /**
  * Shards as the one file that the graph refers to.
- * @param {Fetcher} fetcher
- * @param {File[]} shards with their sizes
+ * @param {(shard: File) => Promise<Uint8Array>} take
+ * @param {File[]} shards with the sizes of what is taken
  * @param {string} name
  * @returns {import('../core/source.js').Pieces}
  */
-export function joined(fetcher, shards, name) {
+export function joined(take, shards, name) {
   let end = 0;
   const starts = shards.map(({ size = 0 }) => (end += size) - size);
   let at = -1;
@@ -102,7 +102,7 @@ export function joined(fetcher, shards, name) {
       let i = starts.length - 1;
       while (i > 0 && starts[i] > offset) i--;
       if (i !== at) {
-        bytes = await fetcher.take(shards[i]);
+        bytes = await take(shards[i]);
         at = i;
       }
       return bytes.subarray(offset - starts[i], offset - starts[i] + length);

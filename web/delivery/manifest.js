@@ -29,9 +29,12 @@ export function parseManifest(bytes, where) {
     checkEntry(`models.${role}`, entry, bad);
     const { params = [], golden } = /** @type {any} */ (entry);
     if (!Array.isArray(params)) throw bad(`models.${role}.params is not a list`);
-    params.forEach((shard, i) => checkEntry(`models.${role}.params[${i}]`, shard, bad, true));
+    params.forEach((shard, i) => checkEntry(`models.${role}.params[${i}]`, shard, bad, true, manifest.encryption ? SEAL + 1 : 1));
     if (golden !== undefined) checkGolden(`models.${role}.golden`, golden, bad);
   }
+  const { encryption } = manifest;
+  if (encryption !== undefined && typeof encryption?.key !== 'string') throw bad('"encryption" needs a key');
+  if (encryption && encryption.algorithm !== 'AES-256-GCM') throw new QuernError('unsupported', `${where} is encrypted by ${JSON.stringify(encryption.algorithm)}; this release knows AES-256-GCM`);
   if (manifest.labels !== undefined) checkEntry('labels', manifest.labels, bad);
   if (manifest.files !== undefined && !isObject(manifest.files)) throw bad('"files" is not an object');
   if (manifest.options !== undefined && !isObject(manifest.options)) throw bad('"options" is not an object');
@@ -53,11 +56,11 @@ export const isHash = (value) => typeof value === 'string' && /^[0-9a-f]{64}$/.t
 /** A number, not what JavaScript would compare as one. @param {unknown} value @param {number} least @param {number} [most] */
 export const isWithin = (value, least, most = Infinity) => typeof value === 'number' && value >= least && value <= most;
 
-/** @param {string} what @param {any} entry @param {(why: string) => Error} bad @param {boolean} [whole] size and hash have to be there */
-function checkEntry(what, entry, bad, whole = false) {
+/** @param {string} what @param {any} entry @param {(why: string) => Error} bad @param {boolean} [whole] size and hash have to be there @param {number} [least] its size */
+function checkEntry(what, entry, bad, whole = false, least = 1) {
   const { file, size, sha256 } = fileOf(entry);
   if (typeof file !== 'string' || !file) throw bad(`${what} names no file`);
-  if (whole ? !(Number.isSafeInteger(size) && Number(size) > 0) : size !== undefined && !(Number.isSafeInteger(size) && size >= 0)) throw bad(`${what}.size is not a number of bytes`);
+  if (whole ? !(Number.isSafeInteger(size) && Number(size) >= least) : size !== undefined && !(Number.isSafeInteger(size) && size >= 0)) throw bad(`${what}.size is not a number of bytes`);
   if ((whole || sha256 !== undefined) && !isHash(sha256)) throw bad(`${what}.sha256 is not the 64 hexadecimal digits of a SHA-256`);
 }
 
@@ -77,6 +80,9 @@ function checkGolden(what, golden, bad) {
 
 /** @param {any} entry @returns {File} */
 export const fileOf = (entry) => (typeof entry === 'string' ? { file: entry } : entry ?? {});
+
+/** What encryption adds to a shard: nonce and tag. */
+export const SEAL = 28;
 
 /** All files that running the package takes, in the order of need. @param {Manifest} manifest @returns {File[]} */
 export const filesOf = ({ models, labels, files = {} }) =>

@@ -5,10 +5,10 @@ import { OnnxFile, bytesOf } from './onnx-file.js';
 import { PackError, isPackage, modelOf, onnxOf, openPackage } from './package-folder.js';
 import { readSafetensors, writeSafetensors } from './safetensors.js';
 
-/** The model that a file or a package holds. @param {string} target @param {{ role?: string, version?: string }} options */
-export function openModel(target, { role, version }) {
+/** The model that a file or a package holds. @param {string} target @param {{ role?: string, version?: string, secret?: import('./encryption.js').SecretKey }} options */
+export function openModel(target, { role, version, secret }) {
   if (!isPackage(target)) return OnnxFile.open(target);
-  const { folder, manifest } = openPackage(target, { version });
+  const { folder, manifest } = openPackage(target, { version, secret });
   return onnxOf(folder, modelOf(manifest, role)[1]);
 }
 
@@ -58,7 +58,7 @@ function writeOnnx(onnx, to) {
 /**
  * @param {string} from an ONNX file or a package
  * @param {string} to *.onnx or *.safetensors
- * @param {{ role?: string, version?: string, params?: string }} options params: a safetensors file with other values
+ * @param {{ role?: string, version?: string, params?: string, secret?: import('./encryption.js').SecretKey }} options params: a safetensors file with other values
  */
 export function convert(from, to, options) {
   const onnx = openModel(from, options), replaced = options.params ? replaceParameters(onnx, options.params) : 0;

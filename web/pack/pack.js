@@ -6,6 +6,7 @@ import { baselineOf } from './baseline.js';
 import { declarations } from './declarations.js';
 import { openModel, replaceParameters } from './convert.js';
 import { casesOf, changeOf, loadEntry, loadOnnx, putGolden, tensorsOnly } from './golden.js';
+import { decrypt, encrypt } from './encryption.js';
 import { PackError, putFile, putManifest, writeWhole } from './package-folder.js';
 import { addVersion, checkRange, checkVersion } from './pointer.js';
 import { preloadTags } from './preload.js';
@@ -21,19 +22,22 @@ import { cutShards, isParameter } from './shards.js';
  * limit: the most that an output may change by --quantize, as ‖got − expected‖ / ‖expected‖.
  * @typedef {{ models: Record<string, string>, params?: string, golden: Record<string, Record<string, TensorLike>[]>, folder: string, name: string, version: string, title?: string,
  *   license?: string, runtime?: string, task?: string, features?: any, outputs?: any, options?: any, state?: any, labels?: string, files: Record<string, string>,
- *   quantize?: Storage, limit?: number, rtol: number, atol: number, channel?: string, replace?: boolean, base?: string, sign: string[], unsigned?: boolean,
+ *   quantize?: Storage, limit?: number, rtol: number, atol: number, channel?: string, replace?: boolean, base?: string, secret?: import('./encryption.js').SecretKey, sign: string[], unsigned?: boolean,
  *   say: (line: string) => void }} PackOptions
  */
 
 /** What an output may change by, when --limit does not say. @type {Record<Storage, number>} */
 export const LIMITS = { fp16: 0.01, int8: 0.1, int4: 0.25 };
 
-/** Writes a model's graph and parameters. @param {import('./onnx-file.js').OnnxFile} onnx @param {string} folder @param {string} suffix of the names, '' for the only one @returns {ModelEntry} */
-export function putModel(onnx, folder, suffix) {
+/** Writes a model's graph and parameters. @param {import('./onnx-file.js').OnnxFile} onnx @param {string} folder @param {string} suffix of the names, '' for the only one @param {Pick<PackOptions, 'name' | 'secret'>} [sealed] @returns {ModelEntry} */
+export function putModel(onnx, folder, suffix, { name, secret } = { name: '' }) {
   /** @type {import('./package-folder.js').FileEntry[]} */
   const params = [];
-  const places = cutShards(onnx.tensors.filter(isParameter), (shard) => params.push(putFile(folder, `params${suffix}-${params.length}`, '.bin', shard)));
-  return { ...putFile(folder, `graph${suffix}`, '.onnx', onnx.write((t) => places.get(t.name))), params };
+  const places = cutShards(onnx.tensors.filter(isParameter), (shard) => {
+    const stem = `params${suffix}-${params.length}`;
+    params.push(putFile(folder, stem, '.bin', secret ? encrypt(secret, name, stem, shard) : shard));
+  });
+  return { ...putFile(folder, `graph${suffix}`, '.onnx', onnx.write((t) => places.get(t.name))), params, ...(secret && { open: (data, file) => decrypt(secret, name, file, data) }) };
 }
 
 /** @param {import('../core/model.js').LocalModel} model */
@@ -52,7 +56,7 @@ async function packModel(role, file, o) {
   try {
     const done = o.quantize ? quantize(onnx, o.quantize) : undefined;
     if (done) o.say(`${role}: ${done.count} weights stored as ${o.quantize}${done.others ? `, ${done.others} of them as int8 since no operator reads them in blocks` : ''}: ${done.before} bytes became ${done.after}`);
-    const entry = putModel(onnx, o.folder, suffix);
+    const entry = putModel(onnx, o.folder, suffix, o);
     const model = await loadEntry(o.folder, entry);
     try {
       const cases = casesOf(model, given).map(({ inputs, expected }, i) => {
@@ -115,7 +119,7 @@ async function write(o) {
   const { name, version, title, license, runtime, task, features, outputs, options, state } = o;
   const files = Object.fromEntries(Object.entries(o.files).map(([role, file]) => [role, put(role, file)]));
   /** @type {any} */
-  const all = { schema: 2, name, version, title, license, runtime, task, models, labels: o.labels && put('labels', o.labels),
+  const all = { schema: 2, name, version, title, license, runtime, task, encryption: o.secret && { algorithm: 'AES-256-GCM', key: o.secret.id }, models, labels: o.labels && put('labels', o.labels),
     files: Object.keys(files).length ? files : undefined, options, features, outputs, state };
   const manifest = /** @type {Manifest} */ (Object.fromEntries(Object.entries(all).filter(([, v]) => v !== undefined)));
   const { hash, size } = putManifest(o.folder, manifest);

@@ -1,6 +1,7 @@
 // A package's folder: files named by their hashes, manifests, and reading both back with every byte checked.
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { decrypt } from './encryption.js';
 import { OnnxFile, readPart } from './onnx-file.js';
 import { LOCATION, sha256 } from './shards.js';
 import { concat } from './wire.js';
@@ -11,9 +12,9 @@ import { concat } from './wire.js';
  * @typedef {FileEntry & { rtol: number, atol: number, cases: { inputs: Record<string, Recorded>, outputs: Record<string, Recorded> }[] }} Golden
  * @typedef {{ name: string, type: string, dims: (number | string | null)[] | null }} Port
  * @typedef {FileEntry & { params?: FileEntry[], inputs?: Port[], outputs?: Port[], quantized?: string, golden?: Golden,
- *   baseline?: import('./baseline.js').Baseline }} ModelEntry
+ *   baseline?: import('./baseline.js').Baseline, open?: (data: Uint8Array, file: string) => Uint8Array }} ModelEntry open: decrypts a shard
  * @typedef {{ schema: number, name: string, version: string, title?: string, license?: string, runtime?: string, task?: string, models: Record<string, ModelEntry>,
- *   labels?: FileEntry, files?: Record<string, FileEntry>, options?: any, features?: any, outputs?: any, state?: any }} Manifest
+ *   encryption?: { algorithm: string, key: string }, labels?: FileEntry, files?: Record<string, FileEntry>, options?: any, features?: any, outputs?: any, state?: any }} Manifest
  */
 
 /** A mistake in what the user gave, said without a stack. */
@@ -80,10 +81,10 @@ export function isPackage(target) {
 /**
  * The manifest that a folder (or a pointer in it) means, or a manifest named directly.
  * @param {string} target
- * @param {{ version?: string, channel?: string }} [wanted] the channel `stable` when left out
+ * @param {{ version?: string, channel?: string, secret?: import('./encryption.js').SecretKey }} [wanted] the channel `stable` when left out; secret: of encrypted parameters
  * @returns {{ folder: string, manifest: Manifest, file: string }}
  */
-export function openPackage(target, { version, channel = 'stable' } = {}) {
+export function openPackage(target, { version, channel = 'stable', secret } = {}) {
   const isFolder = statSync(target, { throwIfNoEntry: false })?.isDirectory();
   const folder = isFolder ? target : path.dirname(target);
   let file = isFolder ? ['quern.json', 'manifest.json'].find((name) => existsSync(path.join(target, name))) ?? '' : path.basename(target);
@@ -100,6 +101,10 @@ export function openPackage(target, { version, channel = 'stable' } = {}) {
   if (typeof manifest.model === 'string') manifest.models ??= { model: manifest.model };
   if (!manifest.models || typeof manifest.models !== 'object') throw new PackError(`${file} names no models`);
   for (const [role, entry] of Object.entries(manifest.models)) if (typeof entry === 'string') manifest.models[role] = { file: entry };
+  if (manifest.encryption) for (const entry of Object.values(manifest.models)) entry.open = (/** @type {Uint8Array} */ data, /** @type {string} */ name) => {
+    if (!secret) throw new PackError(`the parameters of ${manifest.name} ${manifest.version} are encrypted: give the key '${manifest.encryption.key}' by --decrypt`);
+    return decrypt(secret, manifest.name, name, data);
+  };
   return { folder, manifest, file };
 }
 
@@ -119,7 +124,7 @@ export function modelOf(manifest, role) {
 }
 
 /** The parameters of a model, one after the other. @param {string} folder @param {ModelEntry} entry */
-export const readParameters = (folder, { params = [] }) => concat(params.map((p) => readEntry(folder, p)));
+export const readParameters = (folder, { params = [], open = (data) => data }) => concat(params.map((p) => open(readEntry(folder, p), p.file)));
 
 /** A model of a package for load(): the graph's bytes and what lies outside. @param {string} folder @param {ModelEntry} entry */
 export function sourceOf(folder, entry) {

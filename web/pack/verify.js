@@ -15,10 +15,10 @@ const messageOf = (error) => (error instanceof Error ? error.message : String(er
 
 /**
  * @param {string} target a folder, or a manifest
- * @param {{ keys?: string[], golden?: boolean, version?: string }} [options]
+ * @param {{ keys?: string[], golden?: boolean, version?: string, secret?: import('./encryption.js').SecretKey }} [options]
  * @returns {Promise<Verified>}
  */
-export async function verify(target, { keys = [], golden = true, version } = {}) {
+export async function verify(target, { keys = [], golden = true, version, secret } = {}) {
   /** @type {Verified} */
   const found = { problems: [], versions: [], files: 0, bytes: 0, cases: 0, unused: [] };
   const folder = statSync(target, { throwIfNoEntry: false })?.isDirectory() ? target : '', pointerFile = path.join(folder, 'quern.json');
@@ -43,7 +43,7 @@ export async function verify(target, { keys = [], golden = true, version } = {})
   } else if (keys.length) found.problems.push(`${target} has no quern.json, so nothing is signed`);
   for (const v of wanted) {
     try {
-      const { folder: at, manifest, file } = openPackage(target, { version: v });
+      const { folder: at, manifest, file } = openPackage(target, { version: v, secret });
       used.add(file);
       found.versions.push(manifest.version);
       if (v && entries[v]) {
@@ -65,7 +65,7 @@ export async function verify(target, { keys = [], golden = true, version } = {})
         }
       }
       for (const [role, entry] of Object.entries(manifest.models)) {
-        if (!whole || !golden || !entry.golden) continue;
+        if (!whole || !golden || !entry.golden || (manifest.encryption && !secret)) continue;
         found.cases += entry.golden.cases.length;
         try {
           found.problems.push(...(await checkGolden(at, /** @type {any} */ (entry))).map((why) => `version ${manifest.version}, models.${role}: ${why}`));

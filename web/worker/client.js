@@ -84,7 +84,9 @@ export class WorkerModel {
    * @param {SourceSpec} source
    * @param {LoadOptions} options
    */
-  static async #start(source, { signal, onProgress, onEvent, externalData, deterministic, threads, shapes, integrity, delivery }) {
+  static async #start(source, { signal, onProgress, onEvent, externalData, deterministic, threads, shapes, integrity, delivery: { decryptionKey: ask, ...delivery } = {} }) {
+    /** @type {import('../delivery/delivered.js').DeliveryOptions} */
+    const sending = delivery, ports = ask ? [sending.decryptionKey = portOf(/** @type {any} */ (ask))] : [];
     const how = { integrity, delivery, deliveryUrl: deliveryUrl(), featuresUrl: featuresUrl() };
     // all start at once
     const starting = startWorker();
@@ -106,7 +108,7 @@ export class WorkerModel {
       sent = { kind: 'bytes', bytes };
     }
     const give = (/** @type {'load' | 'inspect'} */ op) =>
-      model.#ask({ op, id: 0, source: sent, module, threads: threads && { ...threads, start: undefined }, externalData: external, how: { ...how, rare }, shapes }, [sent, ...external.values()].flatMap(transferOf), signal, onProgress);
+      model.#ask({ op, id: 0, source: sent, module, threads: threads && { ...threads, start: undefined }, externalData: external, how: { ...how, rare }, shapes }, [...ports, ...[sent, ...external.values()].flatMap(transferOf)], signal, onProgress);
     return { model, give };
   }
 
@@ -249,6 +251,13 @@ export class WorkerModel {
   [/** @type {any} */ (Symbol).dispose ?? Symbol('dispose')]() {
     this.dispose();
   }
+}
+
+/** The page's function, where the worker can ask it. @param {(request: any) => any} ask */
+function portOf(ask) {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = async ({ data }) => port1.postMessage(await Promise.resolve(data).then(ask).then((key) => ({ key }), (error) => ({ why: messageOf(error) })));
+  return port2;
 }
 
 /** Safari cannot yet. */
