@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import { describe, test } from 'node:test';
 import { baselineOf } from '../../web/pack/baseline.js';
 import { Monitor, Numbers, Times, ks, psi } from '../../web/monitor/index.js';
+import { deviceClass } from '../../web/monitor/device.js';
 import { generator } from '../../web/report/random-inputs.js';
 
 const normal = (seed, n, shift = 0) => {
@@ -60,7 +61,7 @@ describe('sketches', () => {
 
 describe('monitor', () => {
   test('watches calls and changes none of them', async () => {
-    const failure = Object.assign(new Error('no'), { code: 'bad-shape' }), monitor = new Monitor({ baseline: BASELINE, interval: 1000 });
+    const failure = Object.assign(new Error('no'), { code: 'bad-shape' }), monitor = new Monitor({ baseline: BASELINE, cost: Infinity, interval: 1000 });
     const out = { y: tensor(normal(4, 1000)) };
     const model = monitor.watch(fake(async (feeds) => { if (feeds.fail) throw failure; return out; }));
     assert.equal(await model.run({ x: tensor(normal(5, 1000, 2)) }), out);
@@ -74,7 +75,7 @@ describe('monitor', () => {
   });
 
   test('the report is OTLP with deltas', async () => {
-    const reports = [], monitor = new Monitor({ baseline: BASELINE, interval: 1000, onReport: (r) => reports.push(r), attributes: { 'service.name': 'shop' } });
+    const reports = [], monitor = new Monitor({ baseline: BASELINE, cost: Infinity, interval: 1000, onReport: (r) => reports.push(r), attributes: { 'service.name': 'shop' } });
     const model = monitor.watch(fake(async () => ({ y: tensor(normal(4, 100)) })));
     await model.run({ x: tensor(normal(5, 300)) });
     await model.run({ x: tensor(normal(6, 300)) });
@@ -85,7 +86,7 @@ describe('monitor', () => {
     await model.run({ x: tensor(normal(7, 300)) });
     await monitor.end();
     assert.equal(reports.length, 2);
-    assert.deepEqual(plain(reports[0].resourceMetrics[0].resource.attributes), { 'service.name': 'shop' });
+    assert.deepEqual(plain(reports[0].resourceMetrics[0].resource.attributes), { 'quern.device.class': 'other', 'service.name': 'shop' });
     const m = metricsOf(reports[0]), run = m['quern.duration'].exponentialHistogram;
     assert.equal(run.aggregationTemporality, 1);
     const point = run.dataPoints.find((p) => plain(p.attributes).stage === 'run');
@@ -103,7 +104,7 @@ describe('monitor', () => {
   });
 
   test('samples', async () => {
-    const draws = [0.05, 0.5, 0.95], monitor = new Monitor({ baseline: BASELINE, sample: 0.1, random: () => draws.shift(), interval: 1000 });
+    const draws = [0.05, 0.5, 0.95], monitor = new Monitor({ baseline: BASELINE, sample: 0.1, cost: Infinity, random: () => draws.shift(), interval: 1000 });
     const model = monitor.watch(fake(async () => ({ y: tensor(normal(4, 10)) })));
     for (let i = 0; i < 3; i++) await model.run({ x: tensor(normal(5, 20)) });
     const { stages, drift } = monitor.summary();
@@ -111,10 +112,53 @@ describe('monitor', () => {
     await monitor.end();
   });
 
+  test('looks no longer than a share of the calls', async () => {
+    const large = { inputs: { x: BASELINE.inputs.x }, outputs: {} }, x = tensor(normal(8, 60000)), none = new Monitor({ baseline: large, cost: 0, interval: 1000 }), all = new Monitor({ baseline: large, cost: Infinity, interval: 1000 });
+    for (const monitor of [none, all]) {
+      const model = monitor.watch(fake(async () => ({})));
+      for (let i = 0; i < 200; i++) await model.run({ x });
+      await monitor.end();
+    }
+    const [few, every] = [none, all].map((m) => m.summary());
+    assert.deepEqual([few.stages.run.count, every.stages.run.count, every.drift['inputs/x'].count], [200, 200, 200 * few.drift['inputs/x'].count]); // the first look alone
+    assert.ok(few.drift['inputs/x'].count >= 8192 && few.spent > 0 && few.spent < every.spent);
+    assert.throws(() => new Monitor({ cost: -1 }), /cost is a share/);
+    assert.throws(() => new Monitor({ interval: 0.5 }), /interval is a number of seconds from 1 up/);
+  });
+
+  test('says by which backend, and what class of device', async () => {
+    const reports = [], monitor = new Monitor({ interval: 1000, onReport: (r) => reports.push(r) });
+    const model = monitor.watch({ ...fake(async (feeds) => { if (!feeds) throw Object.assign(new Error('no'), { code: 'bad-shape' }); }), report: () => ({ modelVersion: '2.0.0', backend: 'cpu' }) });
+    await model.run({});
+    await assert.rejects(model.run());
+    await monitor.end();
+    const m = metricsOf(reports[0]), of = (name, kind) => plain(m[name][kind].dataPoints[0].attributes);
+    assert.deepEqual([of('quern.duration', 'exponentialHistogram'), of('quern.errors', 'sum')], [{ stage: 'run', version: '2.0.0', backend: 'cpu' }, { stage: 'run', code: 'bad-shape', version: '2.0.0', backend: 'cpu' }]);
+    globalThis.document = {};
+    try {
+      assert.deepEqual([{ hardwareConcurrency: 2, userAgent: 'Android Mobi' }, { hardwareConcurrency: 16, userAgentData: { mobile: false } }, { hardwareConcurrency: 4 }].map(deviceClass), ['mobile small', 'desktop large', 'desktop medium']);
+    } finally {
+      delete globalThis.document;
+    }
+  });
+
+  test('waits as long as the collector asks', async () => {
+    let count = 0;
+    const server = createServer((request, response) => { count++; request.resume().on('end', () => response.writeHead(429, { 'retry-after': '600' }).end()); });
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const monitor = new Monitor({ endpoint: `http://127.0.0.1:${server.address().port}/`, interval: 1000 });
+    for (let i = 0; i < 4; i++) { monitor.time('run', 1); await monitor.flush(); }
+    assert.deepEqual([count, monitor.summary().queued], [1, 4]);
+    await monitor.end(); // a page that closes tries once more
+    assert.equal(count, 2);
+    server.closeAllConnections();
+    server.close();
+  });
+
   test('at most 64 KB, and no number of an input in it', async () => {
     const names = Array.from({ length: 400 }, (_, i) => `tensor_${i}`), marked = 0.123456789;
     const baseline = { inputs: Object.fromEntries(names.map((n) => [n, BASELINE.inputs.x])), outputs: {} }, reports = [];
-    const monitor = new Monitor({ baseline, interval: 1000, onReport: (r) => reports.push(r) });
+    const monitor = new Monitor({ baseline, cost: Infinity, interval: 1000, onReport: (r) => reports.push(r) });
     const model = monitor.watch(fake(async () => ({})));
     await model.run(Object.fromEntries(names.map((n) => [n, { type: 'float64', dims: [3], data: Float64Array.of(marked, -8, 9) }])));
     await monitor.end();
@@ -159,6 +203,6 @@ describe('monitor', () => {
     assert.deepEqual([errors, stages.load.count, stages.run.count], [{ network: 1 }, 1, 1]);
     await monitor.end();
     assert.throws(() => new Monitor({ sample: 2 }), /from 0 to 1, got 2/);
-    assert.throws(() => new Monitor({ interval: 0 }), /above 0, got 0/);
+    assert.throws(() => new Monitor({ interval: 0 }), /from 1 up, got 0/);
   });
 });

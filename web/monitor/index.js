@@ -1,5 +1,6 @@
 // What a model does out there: times, errors, drift. Off unless a page asks for it; counts leave the device, inputs never do.
 import { Numbers, Times, ks, psi } from './sketch.js';
+import { deviceClass } from './device.js';
 import { build } from '../core/version.js';
 import { request } from './otlp.js';
 
@@ -11,20 +12,22 @@ export { Numbers, Times, ks, psi, request };
  * @typedef {import('./otlp.js').Point} Point
  * @typedef {{ cases?: number, inputs: Record<string, Moments>, outputs: Record<string, Moments> }} Baseline
  * endpoint: where OTLP/HTTP goes, e.g. '/v1/metrics'; onReport: gets the same object instead or as well. interval: seconds between reports.
- * sample: share of the runs whose tensors are looked at (times and errors are counted always). baseline: of the package, to compare with.
+ * sample: share of the runs whose tensors are looked at (times and errors are counted always). cost: share of the
+ * time of the watched calls that looking may take. baseline: of the package, to compare with.
  * attributes: of the resource, e.g. { 'service.name': 'shop' }; nothing about the user belongs there.
- * @typedef {{ endpoint?: string | URL, headers?: Record<string, string>, onReport?: (report: any) => void, interval?: number, sample?: number, baseline?: Baseline,
+ * @typedef {{ endpoint?: string | URL, headers?: Record<string, string>, onReport?: (report: any) => void, interval?: number, sample?: number, cost?: number, baseline?: Baseline,
  *   attributes?: Attributes, random?: () => number }} MonitorOptions
- * psi, ks: of the inputs and outputs in `baseline`, since the monitor began.
+ * spent: milliseconds of looking. psi, ks: of the inputs and outputs in `baseline`, since the monitor began.
  * @typedef {{ count: number, p50: number, p90: number, p99: number, mean: number }} Percentiles
- * @typedef {{ stages: Record<string, Percentiles>, errors: Record<string, number>, drift: Record<string, { count: number, psi: number, ks: number }>, queued: number, dropped: number }} Summary
+ * @typedef {{ stages: Record<string, Percentiles>, errors: Record<string, number>, drift: Record<string, { count: number, psi: number, ks: number }>, queued: number, dropped: number, spent: number }} Summary
  */
 
 const MOST_BYTES = 64 * 1024; // what a page may send while it closes (fetch with keepalive)
 const MOST_QUEUED = 8;
-const MOST_ELEMENTS = 65536; // of a tensor that are looked at, evenly spread
+const MOST_ELEMENTS = 8192; // of a tensor that are looked at, evenly spread
 const SCORES = Array.from({ length: 19 }, (_, i) => (i + 1) / 20);
 
+const bytesIn = (/** @type {string} */ text) => new TextEncoder().encode(text).length;
 const now = () => performance.now();
 
 /** @param {any} t @returns {{ length: number, at: (i: number) => number } | null} */
@@ -37,7 +40,7 @@ function numbersIn(t) {
 export class Monitor {
   #options;
   #began = Date.now();
-  /** Since the last report and since the beginning. @type {[Map<string, any>, Map<string, any>]} */
+  /** Since the last report, and before it. @type {[Map<string, any>, Map<string, any>]} */
   #counts = [new Map(), new Map()];
   /** Reports that could not be sent yet, oldest first. @type {string[]} */
   #queue = [];
@@ -46,36 +49,43 @@ export class Monitor {
   #timer;
   #close;
   #ended = false;
+  /** Milliseconds of looking, and of the calls that were watched. */
+  #spent = 0;
+  #lastLook = 0;
+  #watched = 0;
+  /** No report before that: the collector asked for it. */
+  #quietUntil = 0;
 
   /** @param {MonitorOptions} [options] */
   constructor(options = {}) {
-    const { interval = 60, sample = 1 } = options;
-    if (!(interval > 0)) throw new RangeError(`interval is a number of seconds above 0, got ${interval}`);
+    const { interval = 60, sample = 1, cost = 0.005 } = options;
+    if (!(interval >= 1)) throw new RangeError(`interval is a number of seconds from 1 up, got ${interval}`);
+    if (!(cost >= 0)) throw new RangeError(`cost is a share of the time of the calls, 0.005 when left out, got ${cost}`);
     if (!(sample >= 0 && sample <= 1)) throw new RangeError(`sample is a share from 0 to 1, got ${sample}`);
-    this.#options = { random: Math.random, ...options, sample };
+    this.#options = { random: Math.random, ...options, sample, cost };
     this.#timer = setInterval(() => void this.flush(), interval * 1000);
     /** @type {any} */ (this.#timer).unref?.(); // Node may end
     this.#close = () => { if (document.visibilityState === 'hidden') void this.flush(true); };
     if (typeof document === 'object') document.addEventListener('visibilitychange', this.#close);
   }
 
-  /** @template T @param {string} key @param {Point} begin @param {(point: any) => void} add */
-  #both(key, begin, add) {
-    for (const counts of this.#counts) {
-      if (!counts.has(key)) counts.set(key, structure(begin));
-      add(counts.get(key));
-    }
+  /** @param {string} key @param {() => Point} begin @param {(point: any) => void} add */
+  #add(key, begin, add) {
+    const [counts] = this.#counts;
+    let point = counts.get(key);
+    if (!point) counts.set(key, point = begin());
+    add(point);
   }
 
-  /** @param {string} stage 'load', 'run', 'predict' or the page's own @param {number} ms @param {string} [version] of the model */
-  time(stage, ms, version = '') {
-    this.#both(`t/${stage}/${version}`, { name: 'quern.duration', unit: 'ms', attributes: { stage, version }, times: new Times() }, (p) => p.times.add(ms));
+  /** @param {string} stage 'load', 'run', 'predict' or the page's own @param {number} ms @param {string} [version] of the model @param {string} [backend] */
+  time(stage, ms, version = '', backend = '') {
+    this.#add(`t/${stage}/${version}/${backend}`, () => ({ name: 'quern.duration', unit: 'ms', attributes: { stage, version, ...(backend && { backend }) }, times: new Times() }), (p) => p.times.add(ms));
   }
 
-  /** @param {unknown} error @param {string} [stage] @param {string} [version] */
-  error(error, stage = 'run', version = '') {
+  /** @param {unknown} error @param {string} [stage] @param {string} [version] @param {string} [backend] */
+  error(error, stage = 'run', version = '', backend = '') {
     const code = String(/** @type {any} */ (error)?.code ?? 'unknown');
-    this.#both(`e/${stage}/${code}/${version}`, { name: 'quern.errors', unit: '1', attributes: { stage, code, version }, sum: 0 }, (p) => p.sum++);
+    this.#add(`e/${stage}/${code}/${version}/${backend}`, () => ({ name: 'quern.errors', unit: '1', attributes: { stage, code, version, ...(backend && { backend }) }, sum: 0 }), (p) => p.sum++);
   }
 
   /** Tensors of a run, against the baseline's. @param {'inputs' | 'outputs'} side @param {Record<string, any>} tensors @param {string} [version] */
@@ -84,7 +94,7 @@ export class Monitor {
       const numbers = numbersIn(tensors[name]);
       if (!numbers) continue;
       const step = Math.max(1, numbers.length / MOST_ELEMENTS);
-      this.#both(`n/${side}/${name}/${version}`, { name: `quern.${side}`, unit: '1', attributes: { tensor: name, version }, numbers: new Numbers(moments.edges) }, (p) => {
+      this.#add(`n/${side}/${name}/${version}`, () => ({ name: `quern.${side}`, unit: '1', attributes: { tensor: name, version }, numbers: new Numbers(moments.edges) }), (p) => {
         for (let i = 0; i < numbers.length; i += step) p.numbers.add(numbers.at(Math.floor(i)));
       });
     }
@@ -93,7 +103,7 @@ export class Monitor {
   /** Scores of predict()'s answers, which have no baseline. @param {any} answers @param {string} [version] */
   scores(answers, version = '') {
     const scores = (Array.isArray(answers) ? answers : [answers]).map((a) => a?.score).filter((s) => typeof s === 'number');
-    if (scores.length) this.#both(`s/${version}`, { name: 'quern.score', unit: '1', attributes: { version }, numbers: new Numbers(SCORES) }, (p) => scores.forEach((s) => p.numbers.add(s)));
+    if (scores.length) this.#add(`s/${version}`, () => ({ name: 'quern.score', unit: '1', attributes: { version }, numbers: new Numbers(SCORES) }), (p) => scores.forEach((s) => p.numbers.add(s)));
   }
 
   /**
@@ -103,19 +113,26 @@ export class Monitor {
    * @returns {M}
    */
   watch(model) {
-    const version = () => model.report().modelVersion || '';
-    /** @param {string} stage @param {any} args @param {any} value */
-    const seen = (stage, args, value) => {
-      if (this.#ended || this.#options.random() >= this.#options.sample) return;
-      if (stage === 'predict') return this.scores(value?.answers ?? value, version());
-      this.look('inputs', args[0] ?? {}, version());
-      this.look('outputs', value ?? {}, version());
+    const about = () => /** @type {{ modelVersion?: string, backend?: string }} */ (model.report());
+    /** @param {string} stage @param {any} args @param {any} value @param {string} version */
+    const seen = (stage, args, value, version) => {
+      if (this.#ended || (this.#spent && this.#spent + this.#lastLook > this.#options.cost * this.#watched) || this.#options.random() >= this.#options.sample) return;
+      const begin = now();
+      if (stage === 'predict') this.scores(value?.answers ?? value, version);
+      else {
+        this.look('inputs', args[0] ?? {}, version);
+        this.look('outputs', value ?? {}, version);
+      }
+      this.#lastLook = now() - begin;
+      this.#spent += this.#lastLook;
     };
     /** @param {string} stage @param {number} begin @param {any} args @param {any} value */
     const good = (stage, begin, args, value) => {
       try {
-        this.time(stage, now() - begin, version());
-        seen(stage, args, value);
+        const ms = now() - begin, { modelVersion = '', backend } = about();
+        this.#watched += ms;
+        this.time(stage, ms, modelVersion, backend);
+        seen(stage, args, value, modelVersion);
       } catch (error) {
         console.warn('quern monitor:', error); // what it measures must not suffer from it
       }
@@ -123,7 +140,7 @@ export class Monitor {
     };
     /** @param {string} stage @param {unknown} error @returns {never} */
     const bad = (stage, error) => {
-      if (/** @type {any} */ (error)?.code !== 'aborted') this.error(error, stage, version());
+      if (/** @type {any} */ (error)?.code !== 'aborted') this.error(error, stage, about().modelVersion, about().backend);
       throw error;
     };
     return new Proxy(model, {
@@ -160,7 +177,7 @@ export class Monitor {
     const begin = now();
     try {
       const model = /** @type {any} */ (await loading);
-      this.time('load', now() - begin, model.report?.().modelVersion || '');
+      this.time('load', now() - begin, model.report?.().modelVersion, model.report?.().backend);
       return this.watch(model);
     } catch (error) {
       this.error(error, 'load');
@@ -168,11 +185,11 @@ export class Monitor {
     }
   }
 
-  /** Differences from the baseline, by side and tensor. @param {Map<string, any>} counts */
-  #drift(counts) {
+  /** Differences from the baseline, by side and tensor. @param {any[]} points */
+  #drift(points) {
     /** @type {Map<string, { side: 'inputs' | 'outputs', tensor: string, numbers: Numbers }>} */
     const merged = new Map();
-    for (const { name, attributes, numbers } of counts.values()) {
+    for (const { name, attributes, numbers } of points) {
       const side = name.slice(6), moments = side in (this.#options.baseline ?? {}) && numbers && /** @type {any} */ (this.#options.baseline)[side][attributes.tensor];
       if (!moments) continue;
       const key = `${side}/${attributes.tensor}`, entry = merged.get(key) ?? { side, tensor: attributes.tensor, numbers: new Numbers(moments.edges) };
@@ -187,7 +204,7 @@ export class Monitor {
 
   /** What was seen since the beginning, for the page itself. @returns {Summary} */
   summary() {
-    const all = [...this.#counts[1].values()];
+    const all = this.#counts.flatMap((counts) => [...counts.values()]);
     /** @type {Record<string, Times>} */
     const times = {};
     /** @type {Record<string, number>} */
@@ -198,26 +215,27 @@ export class Monitor {
     }
     return {
       stages: Object.fromEntries(Object.entries(times).map(([stage, t]) => [stage, { count: t.count, p50: t.quantile(0.5), p90: t.quantile(0.9), p99: t.quantile(0.99), mean: t.sum / t.count }])),
-      errors, drift: Object.fromEntries(this.#drift(this.#counts[1]).map(({ key, count, psi: p, ks: k }) => [key, { count, psi: p, ks: k }])), queued: this.#queue.length, dropped: this.#dropped,
+      errors, drift: Object.fromEntries(this.#drift(all).map(({ key, count, psi: p, ks: k }) => [key, { count, psi: p, ks: k }])), queued: this.#queue.length, dropped: this.#dropped, spent: this.#spent,
     };
   }
 
   /** The report of what came since the last one, or null when nothing did; takes it. @returns {{ text: string, report: any } | null} */
   #take() {
-    const [counts] = this.#counts, to = Date.now();
+    const [counts, before] = this.#counts, to = Date.now();
     if (!counts.size) return null;
     /** @type {Point[]} */
     const points = [...counts.values()];
-    for (const { side, tensor, psi: p, ks: k } of this.#drift(counts)) points.push({ name: 'quern.drift.psi', unit: '1', attributes: { side, tensor }, value: p }, { name: 'quern.drift.ks', unit: '1', attributes: { side, tensor }, value: k });
-    const about = { resource: this.#options.attributes ?? {}, version: build, from: this.#began, to };
+    for (const { side, tensor, psi: p, ks: k } of this.#drift(points)) points.push({ name: 'quern.drift.psi', unit: '1', attributes: { side, tensor }, value: p }, { name: 'quern.drift.ks', unit: '1', attributes: { side, tensor }, value: k });
+    const about = { resource: { 'quern.device.class': deviceClass(), ...this.#options.attributes }, version: build, from: this.#began, to };
     this.#began = to;
-    counts.clear();
+    for (const [key, point] of counts) before.set(key, before.has(key) ? together(before.get(key), point) : point);
+    this.#counts[0] = new Map();
     let report = request(points, about), text = JSON.stringify(report);
-    if (text.length > MOST_BYTES) { // distributions of tensors go first, the largest before the smaller ones, then what was made of them
+    if (bytesIn(text) > MOST_BYTES) { // distributions of tensors go first, the largest before the smaller ones, then what was made of them
       const rank = (/** @type {Point} */ p) => ('numbers' in p ? 2 : 'value' in p ? 1 : 0) * MOST_BYTES + JSON.stringify(request([p], about)).length;
       const order = points.map((point) => ({ point, rank: rank(point) })).sort((p, q) => p.rank - q.rank).map(({ point }) => point);
-      while (text.length > MOST_BYTES && order.length > 1) {
-        const most = Math.max(1, Math.min(order.length - 1, Math.floor((order.length * MOST_BYTES) / text.length)));
+      while (bytesIn(text) > MOST_BYTES && order.length > 1) {
+        const most = Math.max(1, Math.min(order.length - 1, Math.floor((order.length * MOST_BYTES) / bytesIn(text))));
         this.#dropped += order.splice(most).length;
         report = request(order, about);
         text = JSON.stringify(report);
@@ -238,7 +256,7 @@ export class Monitor {
       if (endpoint) this.#queue.push(taken.text);
       if (this.#queue.length > MOST_QUEUED) this.#dropped += this.#queue.splice(0, this.#queue.length - MOST_QUEUED).length;
     }
-    if (!endpoint || (this.#sending && !closing)) return;
+    if (!endpoint || (!closing && (this.#sending || Date.now() < this.#quietUntil))) return;
     this.#sending = true;
     try {
       for (let text; (text = this.#queue.shift());) { // taken out first, so that a page that closes does not send it twice
@@ -250,6 +268,7 @@ export class Monitor {
         }
         if (!response || response.status === 429 || response.status >= 500) {
           this.#queue.unshift(text); // the next report tries again
+          this.#quietUntil = Date.now() + 1000 * Math.min(3600, Number(response?.headers.get('retry-after')) || 0);
           return;
         }
         if (!response.ok) this.#dropped++; // it will not be taken the next time either
@@ -268,8 +287,17 @@ export class Monitor {
   }
 }
 
-/** A fresh one for each of the two maps. @param {any} begin */
-function structure(begin) {
-  const { times, numbers, ...rest } = begin;
-  return { ...rest, ...(times ? { times: new Times() } : {}), ...(numbers ? { numbers: new Numbers(numbers.edges) } : {}) };
+/** The sum of two points of one kind, neither of which is changed: a report may still hold them. @param {any} a @param {any} b */
+function together(a, b) {
+  const sum = { ...a };
+  if (a.times) sum.times = merged(new Times(), a.times, b.times);
+  else if (a.numbers) sum.numbers = merged(new Numbers(a.numbers.edges), a.numbers, b.numbers);
+  else sum.sum = a.sum + b.sum;
+  return sum;
+}
+
+/** @param {any} into @param {any[]} parts */
+function merged(into, ...parts) {
+  for (const part of parts) into.merge(part);
+  return into;
 }
