@@ -48,6 +48,7 @@ if (!existsSync(stamp) || statSync(stamp).mtimeMs < newest || !existsSync('dist/
     build({ ...shared, format: 'esm', entryPoints: ['web/delivery/service-worker.js'], outfile: 'dist/service-worker.js' }),
     build({ ...shared, format: 'iife', entryPoints: ['web/delivery/quern-sw.js'], outfile: 'dist/quern-sw.js' }),
     build({ ...shared, format: 'esm', entryPoints: ['web/report/index.js'], outfile: 'dist/report.js' }),
+    build({ ...shared, format: 'esm', entryPoints: ['web/limits/index.js'], outfile: 'dist/limits.js' }),
     build({ ...shared, format: 'esm', entryPoints: ['web/monitor/index.js'], outfile: 'dist/monitor.js' }),
     build({ ...shared, format: 'esm', entryPoints: ['web/cli/main.js'], outfile: 'dist/cli.js' }),
     build({ ...classic, banner: { js: here }, entryPoints: ['web/quern.js'], outfile: 'dist/quern.js' }),

@@ -25,6 +25,7 @@ export { Numbers, Times, ks, psi, request };
 const MOST_BYTES = 64 * 1024; // what a page may send while it closes (fetch with keepalive)
 const MOST_QUEUED = 8;
 const MOST_ELEMENTS = 8192; // of a tensor that are looked at, evenly spread
+const REPORT_AGE = 1000; // ms that a model's version is taken for the same
 const SCORES = Array.from({ length: 19 }, (_, i) => (i + 1) / 20);
 
 const bytesIn = (/** @type {string} */ text) => new TextEncoder().encode(text).length;
@@ -113,7 +114,16 @@ export class Monitor {
    * @returns {M}
    */
   watch(model) {
-    const about = () => /** @type {{ modelVersion?: string, backend?: string }} */ (model.report());
+    /** @type {{ modelVersion?: string, backend?: string }} */
+    let known = {};
+    let asked = -Infinity;
+    const about = (fresh = false) => { // a report takes longer than everything else here
+      if (fresh || now() - asked >= REPORT_AGE) {
+        known = model.report();
+        asked = now();
+      }
+      return known;
+    };
     /** @param {string} stage @param {any} args @param {any} value @param {string} version */
     const seen = (stage, args, value, version) => {
       if (this.#ended || (this.#spent && this.#spent + this.#lastLook > this.#options.cost * this.#watched) || this.#options.random() >= this.#options.sample) return;
@@ -140,7 +150,10 @@ export class Monitor {
     };
     /** @param {string} stage @param {unknown} error @returns {never} */
     const bad = (stage, error) => {
-      if (/** @type {any} */ (error)?.code !== 'aborted') this.error(error, stage, about().modelVersion, about().backend);
+      if (/** @type {any} */ (error)?.code !== 'aborted') {
+        const { modelVersion, backend } = about(true);
+        this.error(error, stage, modelVersion, backend);
+      }
       throw error;
     };
     return new Proxy(model, {
