@@ -107,7 +107,7 @@ describe('encrypted parameters', () => {
     });
   });
 
-  test('verify and convert take the key', () => {
+  test('the commands take the key', () => {
     assert.match(done('verify', at('sealed')), /^good: .* 0 golden cases/m); // hashes are of what lies there
     assert.match(done('verify', at('sealed'), '--decrypt', at('secret')), /^good: .* 1 golden case/m);
     assert.match(run('verify', at('sealed'), '--decrypt', at('other')).stdout, /does not open params-0/);
@@ -115,6 +115,12 @@ describe('encrypted parameters', () => {
     done('convert', at('plain'), '-o', at('plain.safetensors'));
     assert.deepEqual(readFileSync(at('back.safetensors')), readFileSync(at('plain.safetensors')));
     assert.match(run('convert', at('sealed'), '-o', at('no.onnx')).stderr, new RegExp(`parameters of shop 1.0.0 are encrypted: give the key '${id}' by --decrypt`));
+    done('pack', at('sealed'), '--decrypt', at('secret'), '--encrypt', at('other'), '-o', at('rekeyed'), '--name', 'shop');
+    assert.match(done('verify', at('rekeyed'), '--decrypt', at('other')), /^good: .* 1 golden case/m);
+    assert.match(run('pack', at('sealed'), '-o', at('x'), '--name', 'shop').stderr, /are encrypted: give the key/);
+    assert.match(done('inspect', at('sealed'), '--decrypt', at('secret')), /MatMul/);
+    assert.match(run('inspect', at('sealed')).stderr, /are encrypted: give the key/);
+    done('diff', at('sealed'), at('again'), '--decrypt', at('secret'));
     assert.match(run('keygen', '--secret', at('secret')).stderr, /is there already/);
     assert.match(run('bundle', at('sealed'), '-o', at('b.js')).stderr, /encrypted: a bundle/);
     writeFileSync(at('bad'), 'hello\n');

@@ -12,6 +12,7 @@ import { version } from '../core/version.js';
 import { inspectionText, profileText } from '../report/text.js';
 import { guessShape, randomInputs } from '../report/random-inputs.js';
 import { compare } from './compare.js';
+import { secretOf } from '../pack/encryption.js';
 import { isPackage, modelOf, openPackage, sourceOf } from '../pack/package-folder.js';
 import { readNpy, readNpz, writeNpz } from './npy.js';
 import { PACKAGE_COMMANDS, PACKAGE_USAGE } from './package-commands.js';
@@ -29,7 +30,7 @@ const USAGE = `quern ${version}: runs ONNX models
   quern profile MODEL [--runs 10] [--shape …] [--input …]
                                                    time by operator and node
 ${PACKAGE_USAGE}
-  MODEL is an ONNX file or a package (--role R, --version V for one of several).
+  MODEL is an ONNX file or a package (--role R, --version V for one of several, --decrypt SECRET for encrypted parameters).
 
   --json             the facts as JSON
   --deterministic    the build without relaxed SIMD
@@ -100,11 +101,11 @@ async function main(args) {
   const { values: o, positionals: [command, file, ...rest] } = parseArgs({ args, allowPositionals: true, options: {
     shape: { type: 'string', multiple: true, default: [] }, input: { type: 'string', multiple: true, default: [] }, output: { type: 'string' },
     expected: { type: 'string' }, rtol: { type: 'string', default: '1e-3' }, atol: { type: 'string', default: '1e-5' }, runs: { type: 'string', default: '10' },
-    json: { type: 'boolean' }, deterministic: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, role: { type: 'string' }, version: { type: 'string' } } });
+    json: { type: 'boolean' }, deterministic: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, role: { type: 'string' }, version: { type: 'string' }, decrypt: { type: 'string' } } });
   if (o.help || !command) return console.log(USAGE);
   if (!['inspect', 'run', 'compare', 'profile'].includes(command)) throw new Usage(`there is no command '${command}'`);
   if (!file) throw new Usage(`quern ${command} needs a model`);
-  const opened = isPackage(file) ? openPackage(file, { version: o.version }) : null;
+  const opened = isPackage(file) ? openPackage(file, { version: o.version, secret: secretOf(o.decrypt) }) : null;
   if (opened && command === 'inspect') return inspectPackage(opened, o);
   const { source, externalData } = opened ? sourceOf(opened.folder, modelOf(opened.manifest, o.role)[1]) : { source: describeSource(file), externalData: undefined };
   const shapes = shapesOf(o.shape), { deterministic = false } = o;

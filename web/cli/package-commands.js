@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { makeSecret, readSecret } from '../pack/encryption.js';
+import { makeSecret, secretOf } from '../pack/encryption.js';
 import { makeKey } from '../pack/signature.js';
 import { inspectLocal } from '../core/inspect.js';
 import { bundlePage, bundleScript } from '../pack/bundle.js';
@@ -19,7 +19,7 @@ import { readNpz } from './npy.js';
 export const PACKAGE_USAGE = `  quern pack MODEL.onnx -o FOLDER [--name N] [--version 1.0.0] [--license L] [--title T] [--runtime ">=0.1.0"]
              [--features F.json] [--outputs O.json] [--options O.json] [--state S.json] [--task T] [--labels FILE] [--file ROLE=FILE]
              [--golden CASE.npz] [--rtol 1e-3] [--atol 1e-5] [--quantize fp16|int8|int4] [--limit 0.1] [--params VALUES.safetensors]
-             [--channel C] [--sign KEY] [--encrypt SECRET] [--replace] [--base /models/x/]
+             [--channel C] [--sign KEY] [--encrypt SECRET] [--decrypt SECRET] [--replace] [--base /models/x/]
                                                    a package: see docs/PACKAGE.md. Several models: ROLE=MODEL.onnx …, --golden ROLE=CASE.npz
   quern release FOLDER [--channel stable] [--version V] [--percent 10 [--from DATE --until DATE]] [--cancel] [--block V] [--unblock V]
              [--minimum V] [--expires DATE] [--max-age SECONDS] [--remove V] [--sign KEY] [--unsigned]
@@ -49,9 +49,6 @@ function number(given, what) {
   return value;
 }
 
-/** @param {string | undefined} file */
-const secretOf = (file) => (file === undefined ? undefined : readSecret(file));
-
 /** ROLE=FILE, or a file alone. @param {string} given @param {string} otherwise */
 function byRole(given, otherwise) {
   const found = /^([A-Za-z0-9_]+)=(.+)$/s.exec(given);
@@ -62,7 +59,7 @@ function byRole(given, otherwise) {
 async function packCommand(args) {
   const { o, files } = parse({ out: { ...text, short: 'o' }, name: text, version: { ...text, default: '1.0.0' }, license: text, licence: text, title: text, runtime: text, features: text, outputs: text,
     options: text, state: text, task: text, labels: text, file: list, golden: list, rtol: { ...text, default: '1e-3' }, atol: { ...text, default: '1e-5' }, quantize: text, limit: text,
-    params: text, channel: text, sign: list, unsigned: flag, replace: flag, base: text, encrypt: text }, args);
+    params: text, channel: text, sign: list, unsigned: flag, replace: flag, base: text, encrypt: text, decrypt: text }, args);
   if (!files.length || !o.out) throw new Usage('quern pack needs a model and a folder: quern pack model.onnx -o models/x/');
   if (o.quantize !== undefined && !Object.hasOwn(LIMITS, o.quantize)) throw new Usage(`--quantize takes ${Object.keys(LIMITS).join(', ')}, got '${o.quantize}'`);
   const models = Object.fromEntries(files.map((f) => byRole(f, 'model')));
@@ -82,7 +79,7 @@ async function packCommand(args) {
   const { manifest, hash, pointer, changed } = await pack({ models, golden, folder: o.out, name, version: o.version, title: o.title, license: o.license ?? o.licence, runtime: o.runtime, task: o.task,
     features: json(o.features), outputs: json(o.outputs), options: json(o.options), state: json(o.state), labels: o.labels,
     files: Object.fromEntries(o.file.map((/** @type {string} */ f) => byRole(f, path.parse(f).name))), quantize: o.quantize, limit: number(o.limit, 'limit'), params: o.params,
-    rtol: number(o.rtol, 'rtol') ?? 0, atol: number(o.atol, 'atol') ?? 0, channel: o.channel, replace: o.replace, base: o.base, secret: secretOf(o.encrypt), sign: o.sign, unsigned: o.unsigned,
+    rtol: number(o.rtol, 'rtol') ?? 0, atol: number(o.atol, 'atol') ?? 0, channel: o.channel, replace: o.replace, base: o.base, secret: secretOf(o.encrypt), opening: secretOf(o.decrypt), sign: o.sign, unsigned: o.unsigned,
     say: (line) => void (o.json ? said.push(line) : console.log(line)) });
   const shards = Object.values(manifest.models).flatMap((m) => m.params ?? []), bytes = [...shards, ...Object.values(manifest.models)].reduce((n, f) => n + f.size, 0);
   if (o.json) return console.log(JSON.stringify({ manifest: `manifest-${hash}.json`, sequence: pointer.sequence, changed, bytes, shards: shards.length, said }, null, 1));
@@ -124,9 +121,9 @@ async function verifyCommand(args) {
 
 /** @param {string[]} args */
 async function diffCommand(args) {
-  const { o, files } = parse({ from: text, to: text }, args);
+  const { o, files } = parse({ from: text, to: text, decrypt: text }, args);
   if (files.length !== 2 && !(files.length === 1 && o.from && o.to)) throw new Usage('quern diff needs two packages or models, or one package with --from and --to');
-  const found = diff(files[0], files.at(-1) ?? '', { from: o.from, to: o.to });
+  const found = diff(files[0], files.at(-1) ?? '', { from: o.from, to: o.to, secret: secretOf(o.decrypt) });
   console.log(o.json ? JSON.stringify(found, null, 1) : diffText(found));
 }
 

@@ -15,7 +15,7 @@ import { fields, textOf } from './wire.js';
  *   added: string[], removed: string[], download: { bytes: number, files: number, of: number, ofFiles: number } | null }} Diff
  */
 
-/** @param {string} target @param {{ version?: string }} options */
+/** @param {string} target @param {{ version?: string, secret?: import('./encryption.js').SecretKey }} options */
 function open(target, options) {
   if (!statSync(target, { throwIfNoEntry: false })) throw new Error(`${target} is missing`);
   if (!isPackage(target)) return { models: /** @type {Record<string, () => OnnxFile>} */ ({ model: () => OnnxFile.open(target) }), pack: null };
@@ -54,11 +54,11 @@ function partsOf(onnx) {
 /**
  * @param {string} a
  * @param {string} b
- * @param {{ from?: string, to?: string }} [versions]
+ * @param {{ from?: string, to?: string, secret?: import('./encryption.js').SecretKey }} [versions]
  * @returns {Diff}
  */
-export function diff(a, b, { from, to } = {}) {
-  const before = open(a, { version: from }), after = open(b, { version: to });
+export function diff(a, b, { from, to, secret } = {}) {
+  const before = open(a, { version: from, secret }), after = open(b, { version: to, secret });
   const roles = Object.keys(before.models).filter((role) => after.models[role]);
   /** @type {Diff} */
   const found = { roles: {}, added: Object.keys(after.models).filter((r) => !roles.includes(r)), removed: Object.keys(before.models).filter((r) => !roles.includes(r)), download: null };

@@ -22,6 +22,9 @@ export function readSecret(file) {
   return { id: createHash('sha256').update('quern key').update(bytes).digest('hex').slice(0, 16), bytes };
 }
 
+/** @param {string | undefined} file */
+export const secretOf = (file) => (file === undefined ? undefined : readSecret(file));
+
 /**
  * The nonce is a keyed hash of what is encrypted (as in SIV, RFC 5297): the same shard gives the same file, so that an update fetches changed shards only,
  * and no nonce serves two contents.

@@ -19,10 +19,10 @@ import { cutShards, isParameter } from './shards.js';
  * @typedef {import('../core/tensor.js').TensorLike} TensorLike
  * @typedef {'fp16' | 'int8' | 'int4'} Storage
  * models: ONNX files or packages by role. params: a safetensors file with other values for them. files: by role. golden: by role the cases, each of inputs and perhaps outputs.
- * limit: the most that an output may change by --quantize, as ‖got − expected‖ / ‖expected‖.
+ * secret: encrypts the parameters; opening: decrypts those of a package that is packed anew. limit: the most that an output may change by --quantize, as ‖got − expected‖ / ‖expected‖.
  * @typedef {{ models: Record<string, string>, params?: string, golden: Record<string, Record<string, TensorLike>[]>, folder: string, name: string, version: string, title?: string,
  *   license?: string, runtime?: string, task?: string, features?: any, outputs?: any, options?: any, state?: any, labels?: string, files: Record<string, string>,
- *   quantize?: Storage, limit?: number, rtol: number, atol: number, channel?: string, replace?: boolean, base?: string, secret?: import('./encryption.js').SecretKey, sign: string[], unsigned?: boolean,
+ *   quantize?: Storage, limit?: number, rtol: number, atol: number, channel?: string, replace?: boolean, base?: string, secret?: import('./encryption.js').SecretKey, opening?: import('./encryption.js').SecretKey, sign: string[], unsigned?: boolean,
  *   say: (line: string) => void }} PackOptions
  */
 
@@ -49,7 +49,7 @@ const portsOf = (model) => {
 
 /** @param {string} role @param {string} file @param {PackOptions} o @returns {Promise<ModelEntry>} */
 async function packModel(role, file, o) {
-  const onnx = openModel(file, {}), suffix = Object.keys(o.models).length > 1 ? `-${role}` : '';
+  const onnx = openModel(file, { secret: o.opening }), suffix = Object.keys(o.models).length > 1 ? `-${role}` : '';
   const given = o.golden[role] ?? [];
   if (o.params) o.say(`${role}: ${replaceParameters(onnx, o.params)} tensors taken from ${o.params}`);
   const before = o.quantize ? await loadOnnx(onnx) : undefined;
