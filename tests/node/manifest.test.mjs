@@ -1,10 +1,11 @@
 // Damaged manifests: a sentence or a model that works, never anything else, and never a file outside the package.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
+import { parseManifest } from '../../web/delivery/manifest.js';
 import { fuzzManifests } from '../fuzz/fuzz_manifest.mjs';
 import { random } from './helpers/models.mjs';
 import { failure, quern } from './helpers/quern.mjs';
@@ -22,6 +23,13 @@ const load = (manifest) => {
 };
 
 describe('manifests', () => {
+  test("the demo's own, whose tasks have features by role", () => {
+    for (const name of ['ocr', 'vad']) assert.equal(parseManifest(readFileSync(new URL(`../../models/${name}/manifest.json`, import.meta.url)), name).task, name);
+    const text = (/** @type {any} */ manifest) => new TextEncoder().encode(JSON.stringify(manifest));
+    assert.throws(() => parseManifest(text({ ...good, features: {} }), 'm'), /"features" is not a list of steps/);
+    assert.throws(() => parseManifest(text({ ...good, task: 'ocr', features: 'x' }), 'm'), /"features" is not a list of steps/);
+  });
+
   test('the undamaged one', async () => {
     const m = await load(good);
     assert.deepEqual(Array.from((await m.run({ x: { dims: [2], data: [1, -2] } })).y.data), [-1, 2]);

@@ -39,7 +39,8 @@ export function parseManifest(bytes, where) {
   if (manifest.files !== undefined && !isObject(manifest.files)) throw bad('"files" is not an object');
   if (manifest.options !== undefined && !isObject(manifest.options)) throw bad('"options" is not an object');
   for (const [role, entry] of Object.entries(manifest.files ?? {})) checkEntry(`files.${role}`, entry, bad);
-  for (const side of ['features', 'outputs']) if (manifest[side] !== undefined && !Array.isArray(manifest[side])) throw bad(`"${side}" is not a list of steps`);
+  // those of a task are the task's own, by role
+  for (const side of ['features', 'outputs']) if (manifest[side] !== undefined && !Array.isArray(manifest[side]) && !(manifest.task && isObject(manifest[side]))) throw bad(`"${side}" is not a list of steps`);
   for (const [key, value] of Object.entries(manifest.options ?? {})) if (typeof value !== 'number') throw bad(`options.${key} is not a number`);
   if (manifest.runtime !== undefined && inRange('0.0.0', manifest.runtime) === null) throw bad(`runtime ${JSON.stringify(manifest.runtime)} is not a range such as ">=0.1.0 <2.0.0"`);
   const { name = '', version = '' } = manifest;
