@@ -48,6 +48,7 @@ describe('a package with steps', () => {
     const add = model({ nodes: [{ op: 'Add', in: ['a', 'b'], out: ['sum'] }], inputs: [{ name: 'a', dims: ['n', 1] }, { name: 'b', dims: ['n', 1] }], outputs: [{ name: 'sum', dims: ['n', 1] }] });
     const m = await quern.load(packageOf({ outputs: [{ step: 'top_k' }] }, add));
     assert.deepEqual(await m.predict({ a: 1, b: 2.5 }), [{ score: 3.5, index: 0 }]);
+    assert.match((await refusal(m.predict({ a: 1, b: () => 2 }))).message, /the value of 'b' is a function; a row has numbers/);
     m.dispose();
   });
 

@@ -1,5 +1,6 @@
 // What predict() takes, in a form that can be sent to a worker.
 import { snapshotAudio } from './audio.js';
+import { QuernError } from './errors.js';
 import { snapshotImage } from './image.js';
 
 /**
@@ -23,8 +24,14 @@ const isRow = (value) => Boolean(value) && [Object.prototype, null].includes(Obj
 export async function snapshotInput(input) {
   const list = Array.isArray(input) ? input : [input];
   if (list.length && list.every((item) => typeof item === 'string' || (Array.isArray(item) && item.length === 2 && item.every((t) => typeof t === 'string')))) return { kind: 'text', texts: structuredClone(list) };
-  if (list.length && list.every(isRow)) return { kind: 'rows', rows: structuredClone(list) };
-  return snapshotAudio(input) ?? snapshotImage(input);
+  const sound = snapshotAudio(input); // before rows: what looks like an AudioBuffer may be a plain object
+  if (sound) return sound;
+  if (list.length && list.every(isRow)) {
+    const strange = list.flatMap((row) => Object.entries(row)).find(([, value]) => typeof value === 'function' || typeof value === 'symbol');
+    if (strange) throw new QuernError('bad-type', `the value of '${strange[0]}' is a ${typeof strange[1]}; a row has numbers, texts, true, false, null or tensors`);
+    return { kind: 'rows', rows: structuredClone(list) };
+  }
+  return snapshotImage(input);
 }
 
 /** @param {InputSpec} spec @returns {Transferable[]} */
