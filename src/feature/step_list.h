@@ -9,3 +9,6 @@ QN_STEP(layout)
 /* answers */
 QN_STEP(softmax)
 QN_STEP(top_k)
+QN_STEP(pool)
+QN_STEP(l2_norm)
+QN_STEP(nearest)

@@ -52,6 +52,17 @@ describe('a package with steps', () => {
     m.dispose();
   });
 
+  test('answers take what the features made, by name', async () => {
+    // the picture itself is the mask here: pixels of 0 do not count
+    const identity = model({ nodes: [{ op: 'Identity', in: ['x'], out: ['y'] }], inputs: [{ name: 'x', dims: [2, 3, 1] }], outputs: [{ name: 'y', dims: [2, 3, 1] }] });
+    const m = await quern.load(packageOf({ features: [{ step: 'color', to: 'gray', as: 'mask' }, { step: 'normalize', scale: 0.5, as: 'half' }], outputs: [{ step: 'l2_norm', as: 'z' }, { step: 'pool', input: ['y', 'half'] }] }, identity));
+    const gray = { data: Uint8Array.from([0, 10, 20, 30, 0, 0].flatMap((v) => [v, v, v, 255])), width: 3, height: 2 };
+    assert.deepEqual(Object.keys(await m.features(gray)), ['x']);
+    // the mask has a dimension too many, and that is said with its name: it arrived
+    assert.match((await refusal(m.predict(gray))).message, /outputs\[1\] 'pool': 'half' has the shape \[2, 3, 1\], which does not say for each token of 'y'/);
+    m.dispose();
+  });
+
   test('wrong steps are said when it loads', async () => {
     const bad = await refusal(quern.load(packageOf({ features: [{ step: 'resize', widht: 3 }] }, MEANS)));
     assert.equal(bad.code, 'bad-argument');

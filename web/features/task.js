@@ -10,10 +10,15 @@ import { Pipeline, filesNamed } from './pipeline.js';
  * @typedef {import('./module.js').NamedTensor} NamedTensor
  */
 
+/** Every name that steps take by "input". @param {any} steps @returns {string[]} */
+const inputNames = (steps) => (Array.isArray(steps) ? steps.flatMap((step) => step?.input ?? []) : []).filter((name) => typeof name === 'string');
+
 export class StepsTask {
   #session;
   #features;
   #outputs;
+  /** Names that steps for answers take and that are no outputs of the model: of a tensor of the features, or of a step before. @type {string[]} */
+  #shared;
 
   /**
    * Reads and checks the steps, and the files that they name.
@@ -24,26 +29,32 @@ export class StepsTask {
     const { manifest } = pack;
     if (!session) throw new QuernError('bad-model', `the package ${manifest.name} has steps and several models; steps are for one model`);
     const entries = { ...(manifest.labels === undefined ? {} : { [fileOf(manifest.labels).file]: manifest.labels, labels: manifest.labels }), ...manifest.files };
+    const outputNames = session.outputs.map((p) => p.name);
+    const shared = inputNames(manifest.outputs).filter((name) => !outputNames.includes(name));
     const make = async (/** @type {'features' | 'outputs'} */ side) => {
-      if (!manifest[side]) return null;
+      let steps = /** @type {any} */ (manifest[side]);
+      if (!steps) return null;
       const files = new Map();
-      for (const name of filesNamed(manifest[side], Object.keys(entries))) files.set(name, await pack.bytes(entries[name]));
-      return Pipeline.create(side, manifest[side], files);
+      for (const name of filesNamed(steps, Object.keys(entries))) files.set(name, await pack.bytes(entries[name]));
+      // the first step takes the model's outputs, not also what later steps take of the features
+      if (side === 'outputs' && shared.length && steps[0]?.input === undefined) steps = [{ ...steps[0], input: outputNames }, ...steps.slice(1)];
+      return Pipeline.create(side, steps, files);
     };
     const features = await make('features');
     try {
-      return new StepsTask(session, features, await make('outputs'));
+      return new StepsTask(session, features, await make('outputs'), shared);
     } catch (error) {
       features?.dispose();
       throw error;
     }
   }
 
-  /** @param {Session} session @param {Pipeline | null} features @param {Pipeline | null} outputs */
-  constructor(session, features, outputs) {
+  /** @param {Session} session @param {Pipeline | null} features @param {Pipeline | null} outputs @param {string[]} [shared] */
+  constructor(session, features, outputs, shared = []) {
     this.#session = session;
     this.#features = features;
     this.#outputs = outputs;
+    this.#shared = shared;
   }
 
   /**
@@ -52,31 +63,42 @@ export class StepsTask {
    * @returns {Promise<Record<string, any>>}
    */
   async features(input) {
+    return (await this.#extract(input)).feeds;
+  }
+
+  /**
+   * @param {InputSpec} input used up
+   * @returns {Promise<{ feeds: Record<string, any>, made: NamedTensor[] }>} made: what the steps made, as far as anybody asks for it
+   */
+  async #extract(input) {
     const { inputs } = this.#session;
     if (!this.#features) {
       // a model that takes the columns of rows as they are
       if (input.kind !== 'rows') throw new QuernError('bad-argument', 'the package has no steps for features: give predict() an object of its inputs');
-      return Object.fromEntries(Object.entries(input.rows[0] ?? {}).map(([name]) => {
+      const feeds = Object.fromEntries(Object.entries(input.rows[0] ?? {}).map(([name]) => {
         const values = input.rows.map((row) => row[name]), port = inputs.find((p) => p.name === name);
         return [name, values.length === 1 && values[0]?.data ? values[0] : { type: port?.type, dims: [values.length, 1], data: values }];
       }));
+      return { feeds, made: Object.entries(feeds).filter(([, t]) => ArrayBuffer.isView(t.data)).map(([name, t]) => ({ name, ...t })) };
     }
-    const names = inputs.map((p) => p.name), made = await this.#features.extract(input, names);
+    const names = inputs.map((p) => p.name), made = await this.#features.extract(input, [...names, ...this.#shared]);
     const fits = (/** @type {string} */ name) => made.find((t) => t.name === name) ?? (names.length === 1 ? made[made.length - 1] : undefined);
-    return Object.fromEntries(inputs.map(({ name, optional }) => {
+    const feeds = Object.fromEntries(inputs.map(({ name, optional }) => {
       const tensor = fits(name);
       if (!tensor && !optional) throw new QuernError('bad-model', `no step makes the model's input '${name}'; they make ${made.map((t) => t.name).join(', ')}`);
       return [name, tensor && { type: tensor.type, dims: tensor.dims, data: tensor.data }];
     }).filter(([, tensor]) => tensor));
+    return { feeds, made };
   }
 
   /** @param {InputSpec} input used up @param {AbortSignal} [signal] @returns {Promise<any>} */
   async predict(input, signal) {
-    const feeds = await this.features(input), facts = this.#features?.facts;
+    const { feeds, made } = await this.#extract(input), facts = this.#features?.facts;
+    const shared = made.filter(({ name }) => this.#shared.includes(name));
     const outputs = await this.#session.run(feeds, { signal });
     if (!this.#outputs) return outputs;
     const tensors = Object.entries(outputs).filter(([, t]) => t?.data && t.dims).map(([name, t]) => ({ name, type: t.type, dims: t.dims, data: t.data }));
-    return this.#outputs.answers(tensors, facts);
+    return this.#outputs.answers([...tensors, ...shared], facts);
   }
 
   dispose() {
