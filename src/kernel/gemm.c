@@ -124,15 +124,33 @@ static void block(int64_t rows, int64_t n, int64_t k, const float *a, int64_t ld
   }
 }
 
-/* One row: the weights are read once and memory is the limit, which one stream from end to end comes closest to; two sums a column keep
- * the multiplications from waiting for each other. */
+/* One row: the weights are read once, from memory or, in a recurrence, from a cache. Four panels at once keep eight sums in flight, which is
+ * what it takes to keep up with a cache, and share each number of the row. Few columns have two sums each in place of it. */
 static void one_row(size_t n, size_t k, const float *a, const float *b, float *c, const qn_epilogue *e) {
   const qn_f32x4 min = qn_splat4(e->min), max = qn_splat4(e->max);
+  const size_t panel = k * QN_PANEL;
+  size_t j = 0;
+  for (; j + 4 * QN_PANEL <= n; j += 4 * QN_PANEL, b += 4 * panel) {
+    const float *b0 = b, *b1 = b0 + panel, *b2 = b1 + panel, *b3 = b2 + panel, *bias = e->bias ? e->bias + j : NULL;
+#define SET_OUT(r) qn_f32x4 lo##r = bias ? qn_load4(bias + QN_PANEL * r) : qn_splat4(0.0f), hi##r = bias ? qn_load4(bias + QN_PANEL * r + 4) : lo##r;
+#define ADD_UP(r)                             \
+  lo##r = qn_madd4(x, qn_load4(b##r), lo##r); \
+  hi##r = qn_madd4(x, qn_load4(b##r + 4), hi##r);
+#define LAY_DOWN(r)                                                    \
+  qn_store4(c + j + QN_PANEL * r, qn_min4(qn_max4(lo##r, min), max));  \
+  qn_store4(c + j + QN_PANEL * r + 4, qn_min4(qn_max4(hi##r, min), max));
+    EACH_4(SET_OUT)
+    for (size_t i = 0; i < k; i++, b0 += QN_PANEL, b1 += QN_PANEL, b2 += QN_PANEL, b3 += QN_PANEL) {
+      const qn_f32x4 x = qn_load_splat4(a + i);
+      EACH_4(ADD_UP)
+    }
+    EACH_4(LAY_DOWN)
+  }
 #define PART(r)                                                        \
   x = qn_load_splat4(a + i + r);                                       \
   lo##r = qn_madd4(x, qn_load4(b + r * QN_PANEL), lo##r);              \
   hi##r = qn_madd4(x, qn_load4(b + r * QN_PANEL + 4), hi##r);
-  for (size_t j = 0; j < n; j += QN_PANEL) {
+  for (; j < n; j += QN_PANEL) {
     const size_t width = n - j < QN_PANEL ? n - j : QN_PANEL;
     float edge[QN_PANEL];
     const float *start = padded_bias(e->bias, (int64_t)j, (int64_t)width, edge);

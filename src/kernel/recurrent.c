@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "kernel/gemm.h"
 #include "kernel/vmath4.h"
 
@@ -16,6 +17,23 @@ static void product_f64(int64_t m, int64_t n, int64_t k, const double *a, const 
   qn_matmul_plain(QN_DOUBLE, m, n, k, a, k, 1, weights, 1, k, c);
   for (int64_t i = 0; bias && i < m; i++)
     for (int64_t j = 0; j < n; j++) c[i * n + j] += bias[j];
+}
+
+/* Directions that work at once, each in a part of the work of its own. */
+static size_t room_sets(const qn_recurrent *p) { return qn_parallel_width() > 1 ? (size_t)p->directions : 1; }
+
+static size_t room_of_one(const qn_recurrent *p) {
+  const size_t batch = (size_t)p->batch, rows = (size_t)qn_cell_gates(p->cell) * (size_t)p->hidden;
+  return (((size_t)p->steps + 1) * batch * rows + 3 * batch * (size_t)p->hidden + rows + 31) & ~(size_t)31; /* lines of a cache of their own */
+}
+
+size_t qn_recurrent_room(const qn_recurrent *p) {
+  /* (T + 1)·B·G·H products, 3·B·H of state and work, G·H of bias: at most (T + 5)·(B + 1)·G·H */
+  size_t count, bytes;
+  if ((uint64_t)p->steps > SIZE_MAX - 5 || (uint64_t)p->batch >= SIZE_MAX || (uint64_t)p->hidden > SIZE_MAX / 4) return 0;
+  size_t rows = (size_t)qn_cell_gates(p->cell) * (size_t)p->hidden;
+  if (!qn_size_mul((size_t)p->steps + 5, (size_t)p->batch + 1, &count) || !qn_size_mul(count, rows, &count) || !qn_size_mul(count, 2 * sizeof(double), &bytes)) return 0;
+  return room_sets(p) * room_of_one(p);
 }
 
 static double sigmoid_f64(double x) {
@@ -92,27 +110,36 @@ void qn_recurrent_pack_hidden(qn_cell cell, int directions, int64_t hidden, cons
   }
 }
 
-size_t qn_recurrent_room(const qn_recurrent *p) {
-  /* (T + 1)·B·G·H products, 3·B·H of state and work, G·H of bias: at most (T + 5)·(B + 1)·G·H */
-  size_t count, bytes;
-  if ((uint64_t)p->steps > SIZE_MAX - 5 || (uint64_t)p->batch >= SIZE_MAX || (uint64_t)p->hidden > SIZE_MAX / 4) return 0;
-  size_t rows = (size_t)qn_cell_gates(p->cell) * (size_t)p->hidden;
-  if (!qn_size_mul((size_t)p->steps + 5, (size_t)p->batch + 1, &count) || !qn_size_mul(count, rows, &count) || !qn_size_mul(count, sizeof(double), &bytes)) return 0;
-  return ((size_t)p->steps + 1) * (size_t)p->batch * rows + 3 * (size_t)p->batch * (size_t)p->hidden + rows;
+typedef struct job {
+  const qn_recurrent *p;
+  const qn_recurrent_data *d;
+} job;
+
+/* Directions [first, last), whose inputs are projected. */
+static void recur(const void *argument, int64_t first, int64_t last, int worker) {
+  const qn_recurrent *p = ((const job *)argument)->p;
+  const qn_recurrent_data *d = ((const job *)argument)->d;
+  (void)worker;
+  for (int k = (int)first; k < last; k++) {
+    if (p->dtype == QN_DOUBLE) {
+      const double *r = (const double *)d->r + k * qn_cell_gates(p->cell) * p->hidden * p->hidden;
+      recur_f64(p, d, k, r, r + 2 * p->hidden * p->hidden);
+    } else {
+      size_t early, each = hidden_count(p->cell, p->hidden, &early);
+      const float *r = (const float *)d->r + (size_t)k * each;
+      recur_f32(p, d, k, r, r + early);
+    }
+  }
 }
 
 void qn_recurrent_run(const qn_recurrent *p, const qn_recurrent_data *d) {
-  const int64_t rows = qn_cell_gates(p->cell) * p->hidden;
+  const int64_t rows = qn_cell_gates(p->cell) * p->hidden, apart = (int64_t)room_sets(p);
   const size_t y_count = (size_t)(p->steps * p->directions * p->batch * p->hidden);
   if (d->y && d->lengths) memset(d->y, 0, y_count * (p->dtype == QN_DOUBLE ? sizeof(double) : sizeof(float)));
-  for (int k = 0; k < p->directions; k++) {
-    if (p->dtype == QN_DOUBLE) {
-      const double *r = (const double *)d->r + k * rows * p->hidden;
-      direction_f64(p, d, k, (const double *)d->w + k * rows * p->inputs, r, r + 2 * p->hidden * p->hidden);
-    } else {
-      size_t first, each = hidden_count(p->cell, p->hidden, &first);
-      const float *r = (const float *)d->r + (size_t)k * each;
-      direction_f32(p, d, k, (const float *)d->w + (size_t)k * input_count(p->cell, p->inputs, p->hidden), r, r + first);
-    }
+  for (int64_t k = 0; k < p->directions; k++) { /* all threads share an input product, then each takes a direction */
+    if (p->dtype == QN_DOUBLE) project_f64(p, d, (int)k, (const double *)d->w + k * rows * p->inputs);
+    else project_f32(p, d, (int)k, (const float *)d->w + (size_t)k * input_count(p->cell, p->inputs, p->hidden));
+    if (apart == 1) recur(&(job){p, d}, k, k + 1, 0);
   }
+  if (apart > 1) qn_parallel(apart, p->steps * p->batch * rows * p->hidden, recur, &(job){p, d});
 }

@@ -106,22 +106,39 @@ HEAT static int64_t NAMED(state_at)(const qn_recurrent *p, int direction, int64_
   return (p->batch_first ? b * p->directions + direction : direction * p->batch + b) * p->hidden;
 }
 
-HEAT static void NAMED(direction)(const qn_recurrent *p, const qn_recurrent_data *d, int k, const REAL *w, const REAL *r, const REAL *r_candidate) {
-  const int64_t n = p->hidden, batch = p->batch, steps = p->steps, gates = qn_cell_gates(p->cell), all = gates * n;
-  const bool gru = p->cell == QN_CELL_GRU, lstm = p->cell == QN_CELL_LSTM, backward = p->backward || k == 1;
-  const int64_t products = gru ? 2 * n : all; /* columns of the first recurrent product */
-  const REAL *late = NULL, *peephole = d->peephole ? (const REAL *)d->peephole + k * 3 * n : NULL;
-  REAL *at = d->work;
-  REAL *projected = at, *v = projected + steps * batch * all, *candidate = v + batch * products, *h = v + batch * all,
-       *c = h + batch * n, *extra = c + batch * n, *bias = extra + batch * n;
+/* A direction's part of the work. */
+typedef struct NAMED(room) {
+  REAL *projected;                /* [T, B, G·H]: the inputs' products and the bias */
+  REAL *v, *h, *c, *extra, *bias; /* [B, G·H], then [B, H] each, and [G·H] */
+} NAMED(room);
+
+HEAT static NAMED(room) NAMED(room_of)(const qn_recurrent *p, const qn_recurrent_data *d, int k) {
+  const size_t state = (size_t)(p->batch * p->hidden), gates = (size_t)qn_cell_gates(p->cell) * state;
+  REAL *at = (REAL *)d->work + (size_t)k % room_sets(p) * room_of_one(p), *v = at + (size_t)p->steps * gates, *h = v + gates;
+  return (NAMED(room)){at, v, h, h + state, h + 2 * state, h + 3 * state};
+}
+
+/* The inputs of all steps at once. */
+HEAT static void NAMED(project)(const qn_recurrent *p, const qn_recurrent_data *d, int k, const REAL *w) {
+  const NAMED(room) m = NAMED(room_of)(p, d, k);
+  const int64_t n = p->hidden, all = qn_cell_gates(p->cell) * n;
   if (d->bias) {
     const REAL *wb = (const REAL *)d->bias + k * 2 * all, *rb = wb + all;
     /* linear_before_reset: the recurrent bias of the candidate is reset along with its product */
-    int64_t both = gru && p->linear_before_reset ? 2 * n : all;
-    for (int64_t i = 0; i < all; i++) bias[i] = i < both ? wb[i] + rb[i] : wb[i];
-    if (both < all) late = rb + both;
+    int64_t both = p->linear_before_reset ? 2 * n : all;
+    for (int64_t i = 0; i < all; i++) m.bias[i] = i < both ? wb[i] + rb[i] : wb[i];
   }
-  NAMED(product)(steps * batch, all, p->inputs, d->x, w, d->bias ? bias : NULL, projected);
+  NAMED(product)(p->steps * p->batch, all, p->inputs, d->x, w, d->bias ? m.bias : NULL, m.projected);
+}
+
+HEAT static void NAMED(recur)(const qn_recurrent *p, const qn_recurrent_data *d, int k, const REAL *r, const REAL *r_candidate) {
+  const int64_t n = p->hidden, batch = p->batch, steps = p->steps, all = qn_cell_gates(p->cell) * n;
+  const bool gru = p->cell == QN_CELL_GRU, lstm = p->cell == QN_CELL_LSTM, backward = p->backward || k == 1;
+  const int64_t products = gru ? 2 * n : all; /* columns of the first recurrent product */
+  const NAMED(room) m = NAMED(room_of)(p, d, k);
+  REAL *v = m.v, *candidate = v + batch * products, *h = m.h, *c = m.c, *extra = m.extra;
+  const REAL *peephole = d->peephole ? (const REAL *)d->peephole + k * 3 * n : NULL;
+  const REAL *late = d->bias && p->linear_before_reset ? (const REAL *)d->bias + k * 2 * all + all + 2 * n : NULL;
   int64_t longest = d->lengths ? 0 : steps;
   for (int64_t b = 0; b < batch; b++) {
     int64_t from = NAMED(state_at)(p, k, b);
@@ -131,7 +148,7 @@ HEAT static void NAMED(direction)(const qn_recurrent *p, const qn_recurrent_data
     if (lstm && d->c0) memcpy(c + b * n, (const REAL *)d->c0 + from, (size_t)n * sizeof(REAL));
     else memset(c + b * n, 0, (size_t)n * sizeof(REAL));
   }
-#define INPUT_ROW (projected + (p->batch_first ? b * steps + t : t * batch + b) * all)
+#define INPUT_ROW (m.projected + (p->batch_first ? b * steps + t : t * batch + b) * all)
 #define EACH_ROW                                                                        \
   for (int64_t b = 0, length, t; b < batch; b++)                                        \
     if (length = d->lengths ? d->lengths[b] : steps, t = backward ? length - 1 - step : step, step < length)
