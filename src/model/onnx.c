@@ -38,6 +38,13 @@ qn_status qn_onnx_begin(qn_onnx_model *m, qn_error *err) {
   return QN_OK;
 }
 
+void qn_onnx_add_tensor(qn_onnx_model *m, qn_onnx_tensor *t) {
+  t->next = NULL;
+  if (m->last_tensor) m->last_tensor->next = t;
+  else m->tensors = t;
+  m->last_tensor = t;
+}
+
 static void free_reader(qn_onnx_model *m) {
   if (!m->reader) return;
   qn_tensor_reader_free(&m->reader->tensor);

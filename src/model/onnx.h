@@ -82,11 +82,12 @@ typedef struct qn_onnx_model {
   qn_onnx_opset *opsets;
   qn_onnx_function *functions;
   int64_t ir_version;
-  qn_onnx_tensor *tensors;
+  qn_onnx_tensor *tensors, *last_tensor; /* as they come: so external data are asked for too */
   uint64_t parameters;         /* elements in initializers */
   qn_onnx_reader *reader;      /* while bytes are coming */
 } qn_onnx_model;
 
+void qn_onnx_add_tensor(qn_onnx_model *m, qn_onnx_tensor *t);
 qn_status qn_onnx_begin(qn_onnx_model *m, qn_error *err);
 /* Where the next bytes go; *size is at least 1. */
 qn_status qn_onnx_want(qn_onnx_model *m, void **ptr, size_t *size, qn_error *err);

@@ -294,8 +294,7 @@ static qn_status read_sparse(qn_onnx_model *m, qn_graph *g, const qn_field *fiel
   if (!dense) return no_memory(err);
   QN_TRY(qn_tensor_shape(&dense->tensor, values->tensor.dtype, rank, dims, err));
   dense->block = qn_alloc_zeroed(qn_tensor_bytes(&dense->tensor));
-  dense->next = m->tensors;
-  m->tensors = dense;
+  qn_onnx_add_tensor(m, dense);
   if (!dense->block) return no_memory(err);
   dense->tensor.data = dense->block;
   dense->name = values->name;

@@ -182,8 +182,7 @@ qn_status qn_tensor_reader_finish(qn_tensor_reader *r, qn_onnx_model *m, qn_onnx
   qn_onnx_tensor *t = qn_pool_alloc(&m->pool, sizeof *t);
   if (!t) return no_memory(err);
   t->name = r->name ? r->name : "";
-  t->next = m->tensors;
-  m->tensors = t;
+  qn_onnx_add_tensor(m, t);
   qn_error inner = {0};
   if (r->dtype <= 0 || r->dtype >= QN_DTYPE_COUNT)
     return qn_fail(err, QN_ERR_FORMAT, "tensor '%s' has the unknown element type %lld", t->name, (long long)r->dtype);

@@ -26,6 +26,7 @@ async function until(what, ms = 20_000) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
+const rank = (/** @type {string} */ name) => Number(/^params-(\d+)/.exec(name)?.[1] ?? -1);
 const close = (a, b) => assert.ok(Math.abs(a - b) < 1e-3, `${a} instead of ${b}`);
 
 describe('a package', () => {
@@ -132,6 +133,32 @@ describe('a package', () => {
     close(await answerOf(m, one), one.answer);
     m.dispose();
     assert.deepEqual(events.map((e) => e.type), ['uncached']);
+  });
+
+  test('without room for it, it says how much there is, and how much it needs; what is kept is not asked for', async (t) => {
+    const one = makeVersion({ shards: 4, floats: 1 << 18 }), server = await serve(siteOf([one])), events = [], cache = memoryStore();
+    let quota = 5e6;
+    Object.defineProperty(globalThis, 'navigator', { value: { storage: { estimate: async () => ({ quota, usage: 3e6 }) } }, configurable: true });
+    t.after(() => { delete globalThis.navigator; });
+    const m = await quern.load(server.url, { cache, cacheBudget: 1e9, onEvent: (e) => events.push(e) });
+    close(await answerOf(m, one), one.answer);
+    m.dispose();
+    assert.deepEqual(events.map((e) => e.type), ['uncached']);
+    assert.match(events[0].message, /did not keep a file \(it needs 4\.2 MB, and the browser has 2\.0 MB left for this site\)/);
+    quota = 3e6;
+    const again = await quern.load(server.url, { cache, cacheBudget: 1e9, onEvent: (e) => events.push(e) });
+    close(await answerOf(again, one), one.answer);
+    again.dispose();
+    assert.equal(events.length, 1, 'all of it was here');
+    assert.equal(server.requests.filter((n) => /^params/.test(n)).length, 4);
+  });
+
+  test('its shards are asked for in the order of need', async () => {
+    const one = makeVersion({ shards: 12 }), server = await serve(siteOf([one]));
+    (await quern.load(server.url, { cache: memoryStore() })).dispose();
+    const order = server.take().filter((n) => /^(graph|params)/.test(n)), wanted = [...order].sort((a, b) => rank(a) - rank(b));
+    order.forEach((name, i) => assert.ok(Math.abs(i - wanted.indexOf(name)) < 4, `${name} was asked for as number ${i}`));
+    assert.equal(order.length, 13);
   });
 
   test('the least recently used goes when the budget is spent, and never what another release keeps', async () => {

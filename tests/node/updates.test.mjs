@@ -241,6 +241,86 @@ describe('a pointer', () => {
   });
 });
 
+describe('without maxAge', () => {
+  test('a pointer is read again after a day, and a block takes effect then', async (t) => {
+    const server = await host([V1, V2], { maxAge: undefined, ...stable(V2) }), m = await open(server), began = Date.now();
+    server.publish({ sequence: 2, maxAge: undefined, ...stable(V1), blocked: ['1.1.0'] });
+    server.take();
+    t.mock.method(Date, 'now', () => began + 86_390_000);
+    for (let k = 0; k < 3; k++) await answers(m, V2);
+    assert.deepEqual(server.take(), []);
+    t.mock.method(Date, 'now', () => began + 86_410_000);
+    await answers(m, V2);
+    await until(() => /updated/.test(m.types()));
+    assert.match(m.types(), /^blocked/);
+    await answers(m, V1);
+    m.dispose();
+  });
+});
+
+describe('where data are saved', () => {
+  const saving = (t, yes) => {
+    Object.defineProperty(globalThis, 'navigator', { value: { connection: { saveData: yes } }, configurable: true });
+    t.after(() => { delete globalThis.navigator; });
+  };
+
+  test('a newer version is told and waits, until data are saved no more', async (t) => {
+    saving(t, true);
+    const server = await host([V1, V2], { maxAge: undefined, ...stable(V1) }), m = await open(server), began = Date.now();
+    server.publish({ sequence: 2, maxAge: undefined, ...stable(V2) });
+    server.take();
+    let later = 86_410_000;
+    t.mock.method(Date, 'now', () => began + later);
+    await answers(m, V1);
+    await until(() => /waiting/.test(m.types()));
+    assert.match(m.said(), /version 1\.1\.0 is there, and is fetched when/);
+    later += 61_000;
+    await answers(m, V1);
+    assert.deepEqual(server.take(), ['quern.json', 'quern.json.sig'], 'the pointer alone');
+    saving(t, false);
+    await answers(m, V1);
+    await until(() => /updated/.test(m.types()));
+    await answers(m, V2);
+    m.dispose();
+  });
+
+  test('the page may ask for it, and what is blocked is replaced', async (t) => {
+    saving(t, true);
+    const server = await host([V1, V2], stable(V1)), m = await open(server, { update: false });
+    server.publish({ sequence: 2, ...stable(V2) });
+    assert.equal(await m.update(), true);
+    await answers(m, V2);
+    m.dispose();
+    const other = await open(server);
+    server.publish({ sequence: 3, ...stable(V1), blocked: ['1.1.0'] });
+    await other.run(V1.feeds);
+    await until(() => /updated/.test(other.types()));
+    await answers(other, V1);
+    other.dispose();
+  });
+});
+
+describe('an update that was cut', () => {
+  test('goes on at the next start, also within maxAge', async (t) => {
+    const server = await host([V1, V2], { maxAge: undefined, ...stable(V1) }), m = await open(server, { update: false });
+    await answers(m, V1);
+    server.publish({ sequence: 2, maxAge: undefined, ...stable(V2) });
+    const shard = Object.keys(V2.files).find((n) => n.startsWith('params-2'));
+    server.misdeed = (name) => (name === shard ? 'hang' : undefined);
+    const updating = assert.rejects(m.update(), failure('aborted', /aborted/));
+    await until(() => server.counts[shard]);
+    m.dispose();
+    await updating;
+    server.misdeed = () => undefined;
+    const again = await open(server, { cache: m.cache }), began = Date.now();
+    t.mock.method(Date, 'now', () => began + 61_000);
+    await answers(again, V1);
+    await until(() => /updated/.test(again.types()));
+    await answers(again, V2);
+    again.dispose();
+  });
+});
+
 describe('a blocked version', () => {
   test('is replaced, and until then no query is answered by it', async () => {
     const server = await host([V1, V2], stable(V2)), m = await open(server, { update: false });

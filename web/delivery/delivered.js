@@ -38,6 +38,9 @@ const PROOF = 3; // answers until a version counts as good and the one before is
 const TRIES = 2; // starts without an answer until a new version counts as broken
 const AGAIN = 60_000; // ms until a pointer is asked for again that could not be had
 
+/** The visitor asked for less traffic. */
+const savesData = () => Boolean(/** @type {any} */ (globalThis.navigator)?.connection?.saveData);
+
 /** An error that says something about the network or the caller, and nothing about the version. @param {any} error */
 const isOutside = (error) => ['network', 'aborted', 'bad-argument', 'unavailable'].includes(error?.code);
 
@@ -67,6 +70,8 @@ export class Delivered {
   #answers = 0;
   #refused = '';
   #askedAt = 0;
+  /** The pointer that is known names another version than the one in use: its download was cut, or waits for a line that is not metered. */
+  #behind = false;
   /** @type {Promise<boolean> | null} */
   #checking = null;
   #closed = new AbortController();
@@ -179,6 +184,7 @@ export class Delivered {
         }
         await this.#use(await this.#package(installed, this.#watching), installed);
         if (!first) await this.#note((record) => Object.assign(record, { current: installed, previous: undefined, tries: 0 }));
+        this.#behind = await this.#choose(pointer).then(({ manifest }) => manifest !== installed.manifest, () => false);
         return true;
       } catch (error) {
         throwIfAborted(this.#watching.signal);
@@ -250,9 +256,9 @@ export class Delivered {
   /** @param {Manifest} manifest @param {Watching} watching @returns {Package} */
   #packageOf(manifest, { signal, onProgress }) {
     const files = filesOf(manifest);
+    this.#library.expect(files);
     const fetcher = new Fetcher(this.#library, files, this.#places, { signal, onProgress: (loaded, total) => onProgress?.({ stage: 'download', loaded, total }) });
     onProgress?.({ stage: 'download', loaded: 0, total: fetcher.total });
-    if (fetcher.total && files[0].sha256) void this.#library.hasRoom(fetcher.total);
     const known = (/** @type {any} */ entry) => files.find(({ file }) => file === fileOf(entry).file) ?? fileOf(entry);
     const decrypting = manifest.encryption && import(/* webpackIgnore: true */ /* @vite-ignore */ new URL('./decrypt.js', import.meta.url).href)
       .then(({ decrypter }) => decrypter(manifest, this.#options.decryptionKey), (cause) => { throw new QuernError('unavailable', `decrypt.js, which the package needs, could not be loaded: ${messageOf(cause)}`, { cause }); });
@@ -348,9 +354,8 @@ export class Delivered {
   answered(loaded) {
     if (loaded === this.#current && this.#answers++ === (this.#before ? PROOF : 1) - 1) void this.#confirm().catch((error) => this.#tell({ type: 'uncached', message: messageOf(error) }));
     if (this.#options.update === false || this.#named || !this.#pointer || this.#checking) return;
-    const { checked = 0 } = this.#record;
-    const now = Date.now();
-    if (now - checked >= 1000 * (this.#pointer.maxAge ?? MAX_AGE) && now - this.#askedAt >= Math.min(AGAIN, 1000 * (this.#pointer.maxAge ?? MAX_AGE))) void this.update().catch(() => {}); // told as an event
+    const { checked = 0 } = this.#record, now = Date.now(), maxAge = 1000 * (this.#pointer.maxAge ?? MAX_AGE);
+    if ((now - checked >= maxAge || (this.#behind && !savesData())) && now - this.#askedAt >= Math.min(AGAIN, maxAge)) void this.update(false).catch(() => {}); // told as an event
   }
 
   async #confirm() {
@@ -398,16 +403,21 @@ export class Delivered {
     return { value };
   }
 
-  /** Asks for a newer version now. @returns {Promise<boolean>} whether there is one, which the next query uses */
-  update() {
+  /**
+   * Asks for a newer version now.
+   * @param {boolean} [wanted] by the page; else a version is not fetched while data are saved
+   * @returns {Promise<boolean>} whether there is one, which the next query uses
+   */
+  update(wanted = true) {
     if (this.#named || (!this.#pointer && this.#current && !this.#record.pointer)) return Promise.resolve(false);
-    return this.#checking ??= this.#check().catch((error) => {
+    return this.#checking ??= this.#check(wanted).catch((error) => {
       if (!this.#closed.signal.aborted) this.#tell({ type: 'refused', message: messageOf(error) });
       throw error;
     }).finally(() => { this.#checking = null; });
   }
 
-  async #check() {
+  /** @param {boolean} wanted */
+  async #check(wanted) {
     const { signal } = this.#closed;
     const pointer = await this.#readPointer(signal);
     if (!pointer) return false;
@@ -416,7 +426,12 @@ export class Delivered {
     this.#refused = refusal(pointer, installed.version, this.#here(), true);
     if (this.#refused) this.#tell({ type: 'blocked', version: installed.version, message: this.#refused });
     const next = await this.#choose(pointer);
-    if (next.manifest === installed.manifest) return false;
+    this.#behind = next.manifest !== installed.manifest;
+    if (!this.#behind) return false;
+    if (!wanted && !this.#refused && savesData()) {
+      this.#tell({ type: 'waiting', version: next.version, message: `version ${next.version} is there, and is fetched when the browser does not save data any more, or by update()` });
+      return false;
+    }
     this.#tell({ type: 'downloading', version: next.version, message: `version ${next.version} is fetched` });
     let loaded;
     try {
@@ -439,6 +454,7 @@ export class Delivered {
     this.#installed = next;
     this.#answers = 0;
     this.#refused = '';
+    this.#behind = false;
     this.#tell({ type: 'updated', version: next.version, message: `version ${next.version} answers from now on` });
     return true;
   }

@@ -28,6 +28,8 @@ const PATIENCE = 10_000; // ms that another tab's download is waited for without
 
 const encoder = new TextEncoder(), decoder = new TextDecoder();
 
+const megabytes = (/** @type {number} */ bytes) => `${Math.max(0, bytes / 1e6).toFixed(1)} MB`;
+
 /** @type {Promise<unknown>} */
 let turn = Promise.resolve(); // where there are no Web Locks
 
@@ -79,6 +81,9 @@ export class Library {
   /** @type {BroadcastChannel | null} */
   #channel = null;
   #full = false;
+  /** Of what is loaded, and whether there was a look for room for it. @type {Map<string, number>} */
+  #expected = new Map();
+  #looked = true;
   downloaded = 0;
   fromCache = 0;
 
@@ -170,6 +175,7 @@ export class Library {
       return kept;
     }
     const fetched = async (/** @type {(() => void) | undefined} */ ping) => {
+      void this.#lookForRoom();
       const bytes = await download(places, file, { signal, onBytes: (n) => { ping?.(); onBytes?.(n); } });
       this.downloaded += bytes.length;
       if (damaged) this.#tell({ type: 'healed', file: file.file, message: `${file.file} was damaged in the browser's cache and was fetched again` });
@@ -276,26 +282,36 @@ export class Library {
     if (sum <= most) return;
     const { files } = await readLedger(store);
     // a file that the record does not know is of a load that was cut or goes on in another tab: last, and never where another release keeps files
-    const old = [...kept.keys()].filter((name) => (files[name] || !this.#shared) && !this.#used.has(name)).sort((a, b) => (files[a]?.used ?? Infinity) - (files[b]?.used ?? Infinity) || 0);
+    const old = [...kept.keys()].filter((name) => (files[name] || !this.#shared) && !this.#used.has(name) && !this.#expected.has(name)).sort((a, b) => (files[a]?.used ?? Infinity) - (files[b]?.used ?? Infinity) || 0);
     for (const name of old) {
       if (sum <= most) break;
       await store.remove(name);
       sum -= kept.get(name) ?? 0;
       kept.delete(name);
     }
-    if (sum > most) throw new QuernError('out-of-memory', `${Math.round(sum / 1e6)} MB would be kept, ${Math.round(most / 1e6)} MB are allowed`);
+    if (sum > most) throw new QuernError('out-of-memory', `${megabytes(sum)} would be kept, ${megabytes(most)} are allowed`);
   }
 
-  /** Whether so many bytes fit; a model goes on without being kept when not. @param {number} bytes */
-  async hasRoom(bytes) {
-    if (!this.#store) return false;
-    const { quota = Infinity, usage = 0 } = (await globalThis.navigator?.storage?.estimate?.().catch(() => null)) ?? {};
-    if (bytes <= quota - usage) return true;
+  /** These are about to be used: none is thrown away for another one. @param {File[]} files */
+  expect(files) {
+    for (const { sha256: hash, size = 0 } of files) if (hash) this.#expected.set(hash, size);
+    this.#looked = false;
+  }
+
+  /** Whether what is still to be fetched fits, asked before the first download; a model goes on without being kept when not. */
+  async #lookForRoom() {
+    const store = this.#store;
+    if (!store || this.#looked) return;
+    this.#looked = true;
+    const left = async () => {
+      const { quota = Infinity, usage = 0 } = (await globalThis.navigator?.storage?.estimate?.().catch(() => null)) ?? {};
+      return quota - usage;
+    };
+    const kept = await store.list().catch(() => new Map()), bytes = [...this.#expected].reduce((sum, [hash, size]) => sum + (kept.has(hash) ? 0 : size), 0);
+    if (bytes <= await left()) return;
     await this.#makeRoom(0, true).catch(() => {});
-    const again = await globalThis.navigator.storage.estimate();
-    const fits = bytes <= (again.quota ?? Infinity) - (again.usage ?? 0);
-    if (!fits) this.#uncached(new Error(`it needs ${Math.round(bytes / 1e6)} MB, and the browser has ${Math.round((quota - usage) / 1e6)} MB left for this site`));
-    return fits;
+    const found = await left();
+    if (bytes > found) this.#uncached(new Error(`it needs ${megabytes(bytes)}, and the browser has ${megabytes(found)} left for this site`));
   }
 
   /** Waits until all is written that was downloaded. */

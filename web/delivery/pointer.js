@@ -12,7 +12,7 @@ import { compareVersions, inRange, isVersion } from './versions.js';
  *   minimum?: string, blocked?: string[] }} Pointer
  */
 
-export const MAX_AGE = 3600; // seconds, where the pointer says nothing
+export const MAX_AGE = 86_400; // seconds, where the pointer says nothing: within a day a block reaches everyone
 
 /**
  * @param {Uint8Array} bytes
