@@ -89,7 +89,7 @@ TEST(everything_wrong_is_said) {
   CHECK(refused("[{\"step\":\"resize\",\"width\":1.5}]", "width is a whole number, got 1.5"));
   CHECK(refused("[{\"step\":\"resize\",\"width\":0}]", "width is from 1 to 32768, got 0"));
   CHECK(refused("[{\"step\":\"resize\",\"width\":1,\"width\":2}]", "width is given twice"));
-  CHECK(refused("[{\"step\":\"resize\",\"filter\":\"best\"}]", "filter is one of nearest, bilinear, bicubic, lanczos, area, hamming, not best"));
+  CHECK(refused("[{\"step\":\"resize\",\"filter\":\"best\"}]", "filter is one of nearest, bilinear, bicubic, lanczos, area, hamming, nearest_exact, not best"));
   CHECK(refused("[{\"step\":\"resize\",\"antialias\":1}]", "antialias is true or false, not a number"));
   CHECK(refused("[{\"step\":\"normalize\",\"mean\":[1,2,3,4,5]}]", "mean is a list of 1 to 4, got 5"));
   CHECK(refused("[{\"step\":\"normalize\",\"std\":[0]}]", "std is from"));
