@@ -69,7 +69,7 @@ $(OUT)/libquern.a: $(CORE_OBJ) $(filter-out $(CORE_OBJ),$(patsubst %.c,$(OUT)/%.
 # No relaxed SIMD: a feature is the same number on every machine.
 TEXT_SRC      := $(call rwildcard,src/feature/text,%.c)
 STEP_BASE     := $(addprefix src/base/,status.c memory.c dtype.c value.c math64.c angle64.c) $(addprefix src/feature/,pipeline.c settings.c step.c)
-FEATURES_SRC  := $(STEP_BASE) src/kernel/fft.c $(filter-out $(TEXT_SRC) $(STEP_BASE) src/feature/ocr.c,$(call rwildcard,src/feature,%.c))
+FEATURES_SRC  := $(STEP_BASE) src/kernel/fft.c src/kernel/rfft.c $(filter-out $(TEXT_SRC) $(STEP_BASE) src/feature/ocr.c,$(call rwildcard,src/feature,%.c))
 TEXT_SRC      += $(STEP_BASE) src/kernel/utf8.c
 FEATURES_OBJ  := $(FEATURES_SRC:%.c=$(OUT)/%.o) $(OUT)/glue/features_exports.o $(OUT)/glue/libm.o
 TEXT_OBJ      := $(TEXT_SRC:%.c=$(OUT)/%.o) $(OUT)/glue/text_exports.o $(OUT)/glue/libm.o

@@ -236,7 +236,7 @@ static qn_status find_inputs(qn_pipeline *p, node *n, qn_error *err) {
 static qn_status plan_step(qn_pipeline *p, node *n, bool stream, qn_error *err) {
   qn_stage *s = &n->stage;
   if (stream && s->type->whole) return qn_stage_fail(s, err, QN_ERR_ARGUMENT, "it needs the whole signal, so it cannot be part of a stream");
-  s->result_count = 0, s->scratch_size = s->state_size = 0;
+  s->result_count = 0, s->scratch_size = s->state_size = 0, s->stream = stream;
   QN_TRY(find_inputs(p, n, err));
   QN_TRY(s->type->plan(s, err));
   for (int32_t i = 0; i < s->result_count; i++) {

@@ -116,6 +116,7 @@ struct qn_stage {
   void *state;
   void *own;
   bool first, last;               /* of a stream: this run is its beginning, its end. A run over the whole signal is both */
+  bool stream;                    /* planned for the pieces of a stream */
   const char *where;              /* "features[2]" */
 };
 

@@ -5,6 +5,15 @@ QN_STEP(resize)
 QN_STEP(normalize)
 QN_STEP(layout)
 /* sound */
+QN_STEP(mono)
+QN_STEP(gain)
+QN_STEP(pre_emphasis)
+QN_STEP(fit_length)
+QN_STEP(frames)
+QN_STEP(spectrum)
+QN_STEP(mel)
+QN_STEP(log)
+QN_STEP(frame_layout)
 /* rows */
 /* answers */
 QN_STEP(softmax)

@@ -84,6 +84,27 @@ describe('steps without a model', () => {
     assert.match((await refusal(features.audio(FEATURES))).message, /'color' cannot begin a list of steps for sound/);
   });
 
+  test('sound, whole and in pieces', async () => {
+    const steps = [{ step: 'frames', length: 400, hop: 160, pad: 'reflect', window: 'hann', rate: 16000 }, { step: 'spectrum' }, { step: 'mel', filters: 40 }, { step: 'log' }];
+    const sound = Float32Array.from({ length: 5000 }, (_, i) => Math.sin(i * i / 9000) / 2);
+    const extract = await features.audio(steps);
+    const whole = await extract({ data: sound, rate: 16000 });
+    assert.deepEqual([whole.type, whole.dims], ['float32', [32, 40]]);
+    const stream = await features.audio.stream(steps, { rate: 16000, longest: 700 });
+    for (let round = 0; round < 2; round++) {
+      const rows = [];
+      for (let at = 0; at < sound.length; at += 699) rows.push(...stream.push(sound.subarray(at, at + 699)).data);
+      rows.push(...stream.flush().data);
+      assert.deepEqual(Float32Array.from(rows), whole.data);
+    }
+    assert.throws(() => stream.push(new Float32Array(701)), /a length of 701, planned for 700/);
+    assert.deepEqual(stream.push(new Float32Array(0)).dims, [0, 40]);
+    stream.dispose();
+    assert.match((await refusal(extract({ data: sound, rate: 8000 }))).message, /8000 samples per second, the step is for 16000/);
+    assert.match((await refusal(features.audio.stream([...steps.slice(0, 3), { step: 'log', top: 8 }], { rate: 16000 }))).message, /cannot be part of a stream/);
+    extract.dispose();
+  });
+
   test('answers', async () => {
     const name = await features.answers(OUTPUTS, { files: { labels: 'a\nb\nc' } });
     assert.deepEqual(name({ y: { type: 'float32', dims: [1, 3], data: Float32Array.of(0, 9, 3) } }).map((a) => a.label), ['b', 'c']);
