@@ -134,7 +134,7 @@ check: node_modules  ## include arrows, types, generated files
 size: wasm js        ## bytes on the wire by part, against the budget
 	@node tools/size.mjs
 
-bench: dist          ## speed, start-up and memory against onnxruntime-web; writes tests/bench/RESULTS.md
+bench: dist          ## speed, start-up and memory against onnxruntime-web, LiteRT, TensorFlow.js; writes tests/bench/RESULTS.md
 	@cd tests/bench && npm ci --silent && node run.mjs
 
 clients: dist        ## libraries written for onnxruntime, unchanged, over it and over Quern: the same answers
