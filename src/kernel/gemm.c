@@ -39,49 +39,52 @@ void qn_gemm_pack(int64_t k, int64_t n, const float *b, int64_t row_stride, int6
   }
 }
 
-/* Rows and depth of A that are packed together: its block stays in the second cache while all panels of B pass. */
-enum { TILE = QN_TILE_ROWS, ROWS = 66 / TILE * TILE, DEPTH = 384 };
+/* Rows of A that take turns with a panel of B, read where they lie: up to that depth they stay in the second cache while all panels pass. */
+enum { TILE = QN_TILE_ROWS, ROWS = 66 / TILE * TILE, DEPTH = 4096 };
 
 /* Literal row numbers keep the sums in registers. */
 #define EACH_4(X) X(0) X(1) X(2) X(3)
+#define EACH_ROW(X) EACH_4(X) if (!few) { QN_TILE_REST(X) }
 
-/* A tile's rows of A as [k][TILE]; rows from `rows` on are zero. */
-static void pack_rows(int64_t rows, int64_t k, const float *a, int64_t lda, float *to) {
-  int64_t i = 0;
-  if (rows == TILE)
-    for (; i + 4 <= k; i += 4) {
-      qn_f32x4 v[4] = {qn_load4(a + i), qn_load4(a + lda + i), qn_load4(a + 2 * lda + i), qn_load4(a + 3 * lda + i)};
-      qn_turn4(v);
-      for (int64_t c = 0; c < 4; c++, to += TILE) {
-        qn_store4(to, v[c]);
-        for (int64_t r = 4; r < TILE; r++) to[r] = a[r * lda + i + c];
-      }
-    }
-  for (; i < k; i++, to += TILE)
-    for (int64_t r = 0; r < TILE; r++) to[r] = r < rows ? a[r * lda + i] : 0.0f;
-}
-
-/* A tile of packed rows and one panel, c = clamp(start + a·b); start and c may be the same. QN_IN_ORDER keeps the compiler from loading all
- * of a first, which spills everywhere. A tile is a function of its own, so that the engine optimizes it during the first large product. */
-QN_NOINLINE static void tile(size_t k, const float *a, const float *b, const float *start, size_t start_stride, float *c, size_t ldc,
-                             qn_f32x4 min, qn_f32x4 max) {
+/* A tile of rows, or the first four of them, and one panel, c = clamp(start + a·b); start and c may be the same. QN_IN_ORDER keeps the compiler
+ * from loading all of a first, which spills everywhere. */
+static QN_INLINE void tile_of(const bool few, size_t k, const float *const *row, const float *b, const float *start, size_t start_stride, float *c,
+                              size_t ldc, qn_f32x4 min, qn_f32x4 max) {
   qn_f32x4 x;
-#define SET_UP(r) qn_f32x4 lo##r = qn_load4(start + r * start_stride), hi##r = qn_load4(start + r * start_stride + 4);
+#define SET_UP(r)                                                   \
+  const float *a##r = row[r];                                       \
+  const float *s##r = start + (few && r > 3 ? 0 : r) * start_stride; \
+  qn_f32x4 lo##r = qn_load4(s##r), hi##r = qn_load4(s##r + 4);
 #define STEP(r)                   \
   QN_IN_ORDER;                    \
-  x = qn_load_splat4(a + r);      \
+  x = qn_load_splat4(a##r + i);   \
   lo##r = qn_madd4(x, b0, lo##r); \
   hi##r = qn_madd4(x, b1, hi##r);
 #define STORE(r)                                               \
   qn_store4(c + r * ldc, qn_min4(qn_max4(lo##r, min), max));   \
   qn_store4(c + r * ldc + 4, qn_min4(qn_max4(hi##r, min), max));
   QN_TILE_EACH(SET_UP)
-  for (size_t i = 0; i < k; i++, a += TILE, b += QN_PANEL) {
+  for (size_t i = 0; i < k; i++, b += QN_PANEL) {
     qn_f32x4 b0 = qn_load4(b), b1 = qn_load4(b + 4);
-    QN_TILE_EACH(STEP)
+    EACH_ROW(STEP)
   }
-  QN_TILE_EACH(STORE)
+  EACH_ROW(STORE)
 }
+/* Functions of their own, so that the engine optimizes them during the first large product. */
+#define TILE_OF(name, FEW)                                                                                                                         \
+  QN_NOINLINE static void name(size_t k, const float *const *row, const float *b, const float *start, size_t start_stride, float *c, size_t ldc, \
+                               qn_f32x4 min, qn_f32x4 max) {                                                                                     \
+    tile_of(FEW, k, row, b, start, start_stride, c, ldc, min, max);                                                                              \
+  }
+TILE_OF(tile, false)
+#if QN_TILE_ROWS > 4
+TILE_OF(tile_few, true)
+#else
+#define tile_few tile
+#endif
+
+/* Rows of the next tile when so many are left. */
+static int64_t height_of(int64_t left) { return left == 5 || left == 6 || left > 8 ? TILE : 4; }
 
 /* What the panel at column j starts from: its bias, padded. */
 static const float *padded_bias(const float *bias, int64_t j, int64_t width, float edge[QN_PANEL]) {
@@ -94,32 +97,37 @@ static const float *padded_bias(const float *bias, int64_t j, int64_t width, flo
 }
 
 /* A tile over the edge of C works in a copy. */
-static void edge_tile(int64_t rows, int64_t width, size_t k, const float *a, const float *b, const float *start, size_t start_stride, float *c,
-                      int64_t ldc, qn_f32x4 min, qn_f32x4 max) {
+static void edge_tile(bool few, int64_t rows, int64_t width, size_t k, const float *const *row, const float *b, const float *start,
+                      size_t start_stride, float *c, int64_t ldc, qn_f32x4 min, qn_f32x4 max) {
   float copy[TILE * QN_PANEL] = {0};
   if (start_stride) {
     for (int64_t r = 0; r < rows; r++) memcpy(copy + r * QN_PANEL, c + r * ldc, (size_t)width * sizeof(float));
     start = copy;
     start_stride = QN_PANEL;
   }
-  tile(k, a, b, start, start_stride, copy, QN_PANEL, min, max);
+  if (few) tile_few(k, row, b, start, start_stride, copy, QN_PANEL, min, max);
+  else tile(k, row, b, start, start_stride, copy, QN_PANEL, min, max);
   for (int64_t r = 0; r < rows; r++) memcpy(c + r * ldc, copy + r * QN_PANEL, (size_t)width * sizeof(float));
 }
 
 /* All columns of up to ROWS rows, k of at most DEPTH: `b` is the panels' part, panels `step` apart. */
 static void block(int64_t rows, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t step, const float *bias, bool more,
                   float *c, int64_t ldc, qn_f32x4 min, qn_f32x4 max) {
-  float packed[ROWS * DEPTH], edge[QN_PANEL];
-  for (int64_t i = 0; i < rows; i += TILE) pack_rows(rows - i < TILE ? rows - i : TILE, k, a + i * lda, lda, packed + i * k);
+  float edge[QN_PANEL];
   for (int64_t j = 0; j < n; j += QN_PANEL, b += step) {
     const int64_t width = n - j < QN_PANEL ? n - j : QN_PANEL;
     const float *first = more ? NULL : padded_bias(bias, j, width, edge);
-    for (int64_t i = 0; i < rows; i += TILE) {
+    for (int64_t i = 0, height; i < rows; i += height) {
+      const float *row[TILE]; /* those past the last are read, not stored */
       float *to = c + i * ldc + j;
       const float *start = more ? to : first;
       const size_t start_stride = more ? (size_t)ldc : 0;
-      if (width == QN_PANEL && rows - i >= TILE) tile((size_t)k, packed + i * k, b, start, start_stride, to, (size_t)ldc, min, max);
-      else edge_tile(rows - i < TILE ? rows - i : TILE, width, (size_t)k, packed + i * k, b, start, start_stride, to, ldc, min, max);
+      height = height_of(rows - i);
+      for (int64_t r = 0; r < TILE; r++) row[r] = a + (i + r < rows ? i + r : rows - 1) * lda;
+      const bool few = height < TILE;
+      if (width < QN_PANEL || rows - i < height) edge_tile(few, rows - i < height ? rows - i : height, width, (size_t)k, row, b, start, start_stride, to, ldc, min, max);
+      else if (few) tile_few((size_t)k, row, b, start, start_stride, to, (size_t)ldc, min, max);
+      else tile((size_t)k, row, b, start, start_stride, to, (size_t)ldc, min, max);
     }
   }
 }

@@ -48,7 +48,8 @@ TEST(float_products) {
   one_product(101, 19, 7, false, true, false);
   one_product(3, 300, 5, true, true, false); /* more columns than are packed at a time */
   one_product(1, 40, 64, true, false, false);
-  one_product(5, 21, 400, false, true, true); /* deeper than is packed at a time */
+  one_product(5, 21, 400, false, true, true);
+  for (int64_t m = 2; m < 10; m++) one_product(m, 12, 4100, m & 1, true, true); /* in two parts, with tiles of every height */
   one_product(65, 9, 1200, true, true, true);
   one_product(129, 8, 385, false, false, false);
 }
