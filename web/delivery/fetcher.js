@@ -61,11 +61,12 @@ export class Fetcher {
         this.#loaded.set(file.file, n);
         this.#onProgress?.(this.loaded, this.total);
       },
-    }).finally(() => {
+    });
+    // on its way until it is kept: what a sudden end loses is so many files at most
+    bytes.catch(() => {}).then(() => this.#library.written(file.sha256)).then(() => { // an error is said when it is taken
       this.#flying--;
       this.#fill();
     });
-    bytes.catch(() => {}); // said when it is taken
     this.#begun.set(file.file, bytes);
     return bytes;
   }

@@ -70,8 +70,8 @@ export class Library {
   #store;
   #budget;
   #tell;
-  /** @type {Set<Promise<unknown>>} */
-  #writing = new Set();
+  /** By hash. @type {Map<string, Promise<unknown>>} */
+  #writing = new Map();
   /** Used by this model, so not thrown away for it. @type {Map<string, number>} */
   #used = new Map();
   /** Sizes of what is kept. @type {Map<string, number> | null} */
@@ -193,8 +193,8 @@ export class Library {
         bytes = await fetched(ping);
         resolve(bytes);
         await this.#keep(hash, bytes);
-      }).catch(reject).finally(() => this.#writing.delete(work));
-      this.#writing.add(work);
+      }).catch(reject).finally(() => { if (this.#writing.get(hash) === work) this.#writing.delete(hash); });
+      this.#writing.set(hash, work);
     });
   }
 
@@ -316,7 +316,12 @@ export class Library {
 
   /** Waits until all is written that was downloaded. */
   async flush() {
-    while (this.#writing.size) await Promise.all(this.#writing);
+    while (this.#writing.size) await Promise.all(this.#writing.values());
+  }
+
+  /** The same of one file. @param {string | undefined} hash */
+  async written(hash) {
+    await this.#writing.get(hash ?? '');
   }
 
   /** Notes what was used now, which is what eviction goes by. */

@@ -13,19 +13,30 @@ import { build } from '../core/version.js';
 
 const scope = /** @type {any} */ (globalThis);
 
-/** Quern's files that a page may ask for, with the wasm that this browser takes. */
-export const runtimeFiles = () => ['index.js', 'worker.js', 'delivery.js', ...(hasRelaxedSimd() ? ['quern-relaxed.wasm', 'quern-rare-relaxed.wasm'] : ['quern-simd.wasm', 'quern-rare-simd.wasm'])];
+const variant = () => (hasRelaxedSimd() ? 'relaxed' : 'simd');
+
+/** Quern's files that every page with packages asks for, with the wasm that this browser takes. */
+export const runtimeFiles = () => ['index.js', 'worker.js', 'delivery.js', `quern-${variant()}.wasm`];
+
+/** Files that some of them ask for. @param {ServiceWorkerOptions} options */
+const moreFiles = ({ isolate }) => [`quern-rare-${variant()}.wasm`, 'features.js', 'quern-features.wasm',
+  ...(isolate || scope.crossOriginIsolated ? [`quern-${variant()}-threads.wasm`, `quern-rare-${variant()}-threads.wasm`] : [])];
 
 const urlOf = (/** @type {string} */ name, base = scope.location.href) => new URL(name, base).href;
 const cacheOf = ({ name = 'page' } = {}) => ({ runtime: `quern-sw-${name}-runtime-${build}`, page: `quern-sw-${name}-page` });
+
+/** @param {ServiceWorkerOptions} options @returns {(url: string) => boolean} */
+const isRuntime = ({ runtime = './' }) => (url) => url.startsWith(urlOf(runtime)) && /\.(js|wasm)$/.test(new URL(url).pathname);
 
 /** Keeps the runtime and the page; for the install event. A file of the page that is missing does not stop it. @param {ServiceWorkerOptions} [options] */
 export async function keep(options = {}) {
   const { runtime = './', precache = [] } = options, names = cacheOf(options);
   const fresh = (/** @type {string} */ url) => new Request(url, { cache: 'no-cache' });
-  await (await caches.open(names.runtime)).addAll(runtimeFiles().map((file) => fresh(urlOf(file, urlOf(runtime)))));
-  const page = await caches.open(names.page);
-  await Promise.all(precache.map((file) => page.add(fresh(urlOf(file))).catch((error) => console.warn(`${file} was not kept for use without a network: ${error.message}`))));
+  const quern = await caches.open(names.runtime), page = await caches.open(names.page), isOurs = isRuntime(options);
+  await quern.addAll(runtimeFiles().map((file) => fresh(urlOf(file, urlOf(runtime)))));
+  // what not every host publishes, and the page's own files
+  const rest = [...moreFiles(options).map((file) => urlOf(file, urlOf(runtime))), ...precache.map((file) => urlOf(file))];
+  await Promise.all(rest.map((url) => (isOurs(url) ? quern : page).add(fresh(url)).catch((error) => console.warn(`${url} was not kept for use without a network: ${error.message}`))));
 }
 
 /** Removes the runtimes of earlier builds; for the activate event. @param {ServiceWorkerOptions} [options] */
@@ -43,11 +54,10 @@ export async function dropOld(options = {}) {
  * @returns {Promise<Response> | null}
  */
 export function answer(request, options = {}, waitUntil = () => {}) {
-  const { runtime = './', isolate = false, skip } = options, url = new URL(request.url);
+  const { isolate = false, skip } = options, url = new URL(request.url);
   if (request.method !== 'GET' || url.origin !== scope.location.origin || request.headers.has('range') || skip?.test(url.pathname)) return null;
   const names = cacheOf(options);
-  const isRuntime = request.url.startsWith(urlOf(runtime)) && /\.(js|wasm)$/.test(url.pathname);
-  const found = isRuntime ? firstKept(request, names.runtime, waitUntil) : firstFetched(request, names.page, waitUntil);
+  const found = isRuntime(options)(request.url) ? firstKept(request, names.runtime, waitUntil) : firstFetched(request, names.page, waitUntil);
   return isolate ? found.then((response) => isolated(response, isolate)) : found;
 }
 

@@ -1,4 +1,5 @@
 // A browser and servers for tests. QUERN_DIST names another folder of built files, CHROMIUM another browser.
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -37,6 +38,34 @@ export function skipReason(files) {
 }
 
 export const launch = () => playwright().chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+
+/**
+ * A browser that can be killed as a whole, with a profile that outlives it.
+ * @param {string} profile a folder
+ */
+export async function launchKillable(profile) {
+  const child = spawn(CHROMIUM, [...ARGS, `--user-data-dir=${profile}`, '--remote-debugging-port=0', 'about:blank'], { detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const address = await new Promise((resolve, reject) => {
+    let text = '';
+    child.stderr.on('data', (piece) => {
+      text += piece;
+      const found = /DevTools listening on (ws:\S+)/.exec(text);
+      if (found) resolve(found[1]);
+    });
+    child.once('exit', () => reject(new Error(`the browser ended: ${text.slice(-500)}`)));
+  });
+  const browser = await playwright().chromium.connectOverCDP(address);
+  return {
+    page: () => browser.contexts()[0].newPage(),
+    /** All of its processes, at once. */
+    async kill() {
+      process.kill(-/** @type {number} */ (child.pid), 'SIGKILL');
+      await ended;
+      await browser.close().catch(() => {});
+    },
+  };
+}
 
 /**
  * Serves dist/ at /dist/ and pages given as text.
