@@ -115,6 +115,7 @@ struct qn_stage {
   size_t state_size;              /* the same, zeroed by `plan` and kept between the runs of a stream */
   void *state;
   void *own;
+  double planned;                 /* a number that `plan` leaves for `run`, such as the rate, which later steps may change in the facts */
   bool first, last;               /* of a stream: this run is its beginning, its end. A run over the whole signal is both */
   bool stream;                    /* planned for the pieces of a stream */
   const char *where;              /* "features[2]" */

@@ -7,12 +7,16 @@ QN_STEP(layout)
 /* sound */
 QN_STEP(mono)
 QN_STEP(gain)
+QN_STEP(resample)
 QN_STEP(pre_emphasis)
 QN_STEP(fit_length)
 QN_STEP(frames)
 QN_STEP(spectrum)
 QN_STEP(mel)
 QN_STEP(log)
+QN_STEP(dct)
+QN_STEP(deltas)
+QN_STEP(standardize)
 QN_STEP(frame_layout)
 /* rows */
 /* answers */

@@ -19,10 +19,8 @@ typedef struct state {
   int32_t ready;
 } state; /* then: spans [2 filters], weights [2 bins] */
 
-static qn_status mel_of(const qn_stage *s, qn_mel *m, qn_error *err) {
+static qn_status mel_of(const qn_stage *s, double rate, qn_mel *m, qn_error *err) {
   const int64_t bins = qn_stage_in(s, 0)->dims[1];
-  double rate;
-  QN_TRY(qn_sound_rate(s, qn_stage_number(s, RATE), &rate, err));
   const int32_t size = qn_stage_int(s, SIZE) ? qn_stage_int(s, SIZE) : 2 * ((int32_t)bins - 1);
   const double low = qn_stage_number(s, LOW), high = qn_stage_number(s, HIGH) > 0 ? qn_stage_number(s, HIGH) : rate / 2 + qn_stage_number(s, HIGH);
   if (size < 1 || size / 2 + 1 != bins) return qn_stage_fail(s, err, QN_ERR_SHAPE, "a spectrum of %lld bins is not of a transform of size %d", (long long)bins, size);
@@ -36,7 +34,8 @@ static qn_status plan(qn_stage *s, qn_error *err) {
   const int64_t frames = qn_stage_in(s, 0)->dims[0], bins = qn_stage_in(s, 0)->dims[1];
   qn_mel m;
   if (bins < 1 || bins > 65536) return qn_stage_fail(s, err, QN_ERR_SHAPE, "a spectrum has from 1 to 65536 bins, got %lld", (long long)bins);
-  QN_TRY(mel_of(s, &m, err));
+  QN_TRY(qn_sound_rate(s, qn_stage_number(s, RATE), &s->planned, err));
+  QN_TRY(mel_of(s, s->planned, &m, err));
   s->state_size = sizeof(state) + 2 * (size_t)m.filters * sizeof(int32_t) + 2 * (size_t)bins * sizeof(float);
   return qn_stage_result(s, "mel", QN_FLOAT, 2, (int64_t[]){frames, m.filters}, err);
 }
@@ -49,7 +48,7 @@ static qn_status run(qn_stage *s, qn_error *err) {
   float *weights = (float *)(spans + 2 * filters);
   if (!st->ready) {
     qn_mel m;
-    QN_TRY(mel_of(s, &m, err));
+    QN_TRY(mel_of(s, s->planned, &m, err));
     qn_mel_filters(&m, spans, weights);
     st->ready = 1;
   }
