@@ -303,7 +303,7 @@ qn_status qn_pipeline_plan(qn_pipeline *p, bool stream, qn_error *err) {
   if (!p->slots) return no_memory(p, err);
   for (int32_t i = 0; i < p->input_count; i++) p->slots[p->slot_count++] = &p->inputs[i].slot;
   p->facts = p->given;
-  const qn_tensor *picture = p->input_count == 1 && qn_pipeline_source(p) == QN_SOURCE_PICTURE ? &p->inputs[0].slot.tensor : NULL;
+  const qn_tensor *picture = p->input_count && qn_pipeline_source(p) == QN_SOURCE_PICTURE ? &p->inputs[0].slot.tensor : NULL;
   if (picture && picture->rank == 3 && picture->dims[0] <= INT32_MAX && picture->dims[1] <= INT32_MAX) {
     p->facts.height = p->facts.view_height = (int32_t)picture->dims[0];
     p->facts.width = p->facts.view_width = (int32_t)picture->dims[1];

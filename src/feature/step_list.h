@@ -2,6 +2,12 @@
 /* pictures */
 QN_STEP(color)
 QN_STEP(resize)
+QN_STEP(crop)
+QN_STEP(pad)
+QN_STEP(letterbox)
+QN_STEP(flip)
+QN_STEP(turn)
+QN_STEP(warp)
 QN_STEP(normalize)
 QN_STEP(layout)
 /* sound */

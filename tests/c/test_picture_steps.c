@@ -46,7 +46,72 @@ TEST(what_is_even_stays_even) {
   CHECK(ran > 450);
 }
 
+/* Pixels that hold their own place in the source: what to_source says of a pixel of the result is what is in it. */
+TEST(the_way_back_to_the_source) {
+  static const char *const cases[] = {
+    "{\"step\":\"crop\",\"width\":11,\"height\":9}", "{\"step\":\"crop\",\"width\":11,\"height\":9,\"x\":-3,\"y\":4}", "{\"step\":\"pad\",\"sides\":[1,2,3,4]}",
+    "{\"step\":\"pad\",\"square\":true,\"multiple\":8,\"at\":\"center\"}", "{\"step\":\"flip\"}", "{\"step\":\"flip\",\"axis\":\"vertical\"}", "{\"step\":\"turn\",\"by\":\"90\"}",
+    "{\"step\":\"turn\",\"by\":\"180\"}", "{\"step\":\"turn\",\"by\":\"270\"}", "{\"step\":\"letterbox\",\"width\":40,\"height\":26}",
+    "{\"step\":\"letterbox\",\"width\":17,\"height\":31,\"at\":\"corner\"}", "{\"step\":\"letterbox\",\"width\":90,\"height\":80,\"enlarge\":false}",
+    "{\"step\":\"resize\",\"width\":50,\"height\":31,\"like\":\"opencv\"}",
+    "{\"step\":\"turn\"},{\"step\":\"resize\",\"shorter\":40},{\"step\":\"crop\",\"width\":30,\"height\":30},{\"step\":\"flip\"}",
+    "{\"step\":\"turn\",\"as\":\"x\"},{\"step\":\"warp\",\"input\":[\"x\",\"points\"],\"width\":20,\"height\":24,\"template\":[5,6,14,8]},{\"step\":\"resize\",\"width\":30,\"height\":40},{\"step\":\"flip\"}",
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char json[512];
+    const int h = 23, w = 31;
+    snprintf(json, sizeof json, "[{\"step\":\"flip\",\"input\":\"x\"},{\"step\":\"flip\",\"as\":\"x\"},%s]", cases[i]);
+    qn_pipeline *p = qn_pipeline_create(qn_feature_steps);
+    CHECK(qn_pipeline_read(p, "features", json, strlen(json), &err) == QN_OK);
+    CHECK(qn_pipeline_input(p, "x", QN_FLOAT, 3, (int64_t[]){h, w, 2}, 0, &err) == QN_OK);
+    CHECK(qn_pipeline_input(p, "points", QN_FLOAT, 2, (int64_t[]){2, 2}, 0, &err) == QN_OK);
+    CHECK(qn_pipeline_plan(p, false, &err) == QN_OK);
+    for (int round = 0; round < 2; round++) { /* the second run finds the same */
+      float *in = qn_pipeline_input_tensor(p, 0)->data;
+      for (int k = 0; k < h * w; k++) in[2 * k] = (float)(k % w) + 0.5f, in[2 * k + 1] = (float)(k / w) + 0.5f;
+      memcpy(qn_pipeline_input_tensor(p, 1)->data, (float[]){9 + (float)round, 8, 21, 10}, 16);
+      CHECK(qn_pipeline_run(p, true, true, &err) == QN_OK);
+      const qn_tensor *out = &qn_pipeline_slot(p, qn_pipeline_slot_count(p) - 1)->tensor;
+      const qn_facts *facts = qn_pipeline_facts(p);
+      const double *m = facts->to_source;
+      CHECK(facts->view_height == out->dims[0] && facts->view_width == out->dims[1] && facts->width == w && facts->height == h);
+      int inside = 0;
+      for (int y = 0; y < out->dims[0]; y++)
+        for (int x = 0; x < out->dims[1]; x++) {
+          const double sx = m[0] * (x + 0.5) + m[1] * (y + 0.5) + m[2], sy = m[3] * (x + 0.5) + m[4] * (y + 0.5) + m[5];
+          const bool filtered = strstr(cases[i], "resize") || strstr(cases[i], "letterbox") || strstr(cases[i], "warp");
+          const double rim = filtered ? 3 : 0; /* filters meet the edge there */
+          if (sx < rim || sy < rim || sx > w - rim || sy > h - rim || (filtered && (x < 2 || y < 2 || x > out->dims[1] - 3 || y > out->dims[0] - 3))) continue;
+          const float *got = (float *)out->data + 2 * (y * out->dims[1] + x);
+          CHECK(fabs(got[0] - sx) < 0.1 && fabs(got[1] - sy) < 0.1); /* warp has positions in 1/32, a filter that widens by no whole number is not even */
+          inside++;
+        }
+      CHECK(inside > 40);
+    }
+    qn_pipeline_free(p);
+  }
+}
+
+TEST(wrong_geometry_is_said) {
+  static const struct { const char *json, *part; } cases[] = {
+    {"[{\"step\":\"crop\",\"width\":4}]", "height is missing"}, {"[{\"step\":\"pad\"}]", "give sides, or multiple, or square"},
+    {"[{\"step\":\"pad\",\"sides\":[1],\"multiple\":4}]", "give sides"}, {"[{\"step\":\"pad\",\"sides\":[1,2,3]}]", "1, 2 or 4, got 3"},
+    {"[{\"step\":\"pad\",\"sides\":0.5}]", "whole numbers, got 0.5"}, {"[{\"step\":\"pad\",\"sides\":32768}]", "sides are from 1"},
+    {"[{\"step\":\"crop\",\"width\":2,\"height\":2,\"value\":[1,2]}]", "value has 2 numbers for a picture of 3 channels"},
+    {"[{\"step\":\"warp\",\"width\":2,\"height\":2,\"template\":[1,2,3,4]}]", "it takes a picture and points, got 1 inputs"},
+    {"[{\"step\":\"turn\",\"by\":\"45\"}]", "by is one of 90, 180, 270, not 45"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    qn_pipeline *p = qn_pipeline_create(qn_feature_steps);
+    CHECK(!over(p, cases[i].json, true, 4, 4, 3, 0) && strstr(err.text, cases[i].part));
+    if (!strstr(err.text, cases[i].part)) printf("%s\n", err.text);
+    qn_pipeline_free(p);
+  }
+}
+
 int main(void) {
+  RUN(the_way_back_to_the_source);
+  RUN(wrong_geometry_is_said);
   RUN(what_is_even_stays_even);
   return DONE();
 }

@@ -83,7 +83,7 @@ TEST(everything_wrong_is_said) {
   CHECK(refused("[", "not JSON"));
   CHECK(refused("[]", "0 steps"));
   CHECK(refused("[1]", "features[0] is not an object"));
-  CHECK(refused("[{\"step\":\"resize\",\"width\":1,\"height\":1},{\"step\":\"shrink\"}]", "features[1]: there is no step 'shrink'; there are color, resize"));
+  CHECK(refused("[{\"step\":\"resize\",\"width\":1,\"height\":1},{\"step\":\"shrink\"}]", "features[1]: there is no step 'shrink'; there are color, resize, crop"));
   CHECK(refused("[{\"step\":\"resize\",\"widht\":1}]", "features[0] 'resize': there is no parameter 'widht'; it takes width, height"));
   CHECK(refused("[{\"step\":\"resize\",\"width\":\"1\"}]", "width is a number, not 1"));
   CHECK(refused("[{\"step\":\"resize\",\"width\":1.5}]", "width is a whole number, got 1.5"));

@@ -85,6 +85,66 @@ def resizes():
     golden.write()
 
 
-MAKERS = {"resize": resizes}
+def places():
+    """Cutting, padding, turning."""
+    golden = Golden("places")
+    from torchvision.transforms import functional as F
+    size = (13, 9)
+    rgb = scene(*size)
+    real = (rgb[..., :1] / 255.0).astype(np.float32)
+    for picture, start, more in [(rgb, [{"step": "color"}], {}), (real, [{"step": "color", "to": "gray"}, {"step": "normalize"}], {"gray": True})]:
+        add = lambda like, step, result: golden.add(like, start + [step], size, result, **more)
+        planes = torch.from_numpy(picture).permute(2, 0, 1)
+        for w, h in [(6, 4), (7, 8), (1, 1), (20, 5), (16, 14)]:
+            add("torchvision", {"step": "crop", "width": w, "height": h}, F.center_crop(planes, [h, w]).permute(1, 2, 0).numpy())
+        add("numpy", {"step": "crop", "width": 5, "height": 3, "x": 7, "y": 2}, picture[2:5, 7:12])
+        for mode in ["constant", "edge", "reflect", "symmetric"]:
+            for sides in [[2], [3, 1], [0, 17, 25, 1]]:
+                l, t, r, b = sides * 4 if len(sides) == 1 else sides * 2 if len(sides) == 2 else sides
+                add("numpy", {"step": "pad", "sides": sides, "border": mode}, np.pad(picture, [(t, b), (l, r), (0, 0)], mode=mode))
+        add("numpy", {"step": "pad", "multiple": 8, "value": 7}, np.pad(picture, [(0, 7), (0, 3), (0, 0)], constant_values=7))
+        add("numpy", {"step": "pad", "square": True, "at": "center"}, np.pad(picture, [(2, 2), (0, 0), (0, 0)]))
+        for axis in (1, 0):
+            add("numpy", {"step": "flip", "axis": "vertical" if axis == 0 else "horizontal"}, np.flip(picture, axis))
+        for turns in (1, 2, 3):
+            add("numpy", {"step": "turn", "by": str(90 * turns)}, np.rot90(picture, -turns))
+        for w, h in [(20, 20), (9, 16), (8, 3)]:  # the letterbox of Ultralytics' detectors, in their order of steps
+            ratio = min(w / size[0], h / size[1])
+            inner = (round(size[0] * ratio), round(size[1] * ratio))
+            dx, dy = (w - inner[0]) / 2, (h - inner[1]) / 2
+            small = cv2.resize(picture, inner, interpolation=cv2.INTER_LINEAR).reshape(inner[1], inner[0], -1)
+            sides = (round(dy - 0.1), round(dy + 0.1), round(dx - 0.1), round(dx + 0.1))
+            out = cv2.copyMakeBorder(small, *sides, cv2.BORDER_CONSTANT, value=(114,) * 3).reshape(h, w, -1)
+            add("opencv", {"step": "letterbox", "width": w, "height": h, "like": "opencv", "value": 114}, out)
+    golden.write()
+
+
+def similarity(a, b):
+    """The least squares turn, scale and move from a to b, by Umeyama's way with singular values."""
+    ma, mb = a.mean(0), b.mean(0)
+    u, d, vt = np.linalg.svd((b - mb).T @ (a - ma) / len(a))
+    sign = np.array([1, np.sign(np.linalg.det(u) * np.linalg.det(vt))])
+    turn = u @ np.diag(sign) @ vt
+    scale = (d * sign).sum() / ((a - ma) ** 2).sum() * len(a)
+    return np.c_[scale * turn, mb - scale * turn @ ma]
+
+
+def warps():
+    golden = Golden("warp")
+    size = (61, 47)
+    rgb = scene(*size)
+    eyes = np.array([[20.5, 18.25], [37, 14.5], [31, 27], [25.5, 35], [40, 31.5]])
+    template = np.array([[8, 9], [20, 9], [14, 15], [9.5, 21], [18.5, 21]])
+    middle = np.array([0.5, 0.5])  # OpenCV's coordinates are of the middles of pixels, the steps' of their corners
+    for fit, points, target in [("similarity", eyes, template), ("similarity", eyes[:2] - 12, template[:2]), ("affine", eyes[:3], template[:3]), ("affine", eyes[:3] * 2, template[:3])]:
+        m = similarity(points - middle, target - middle) if fit == "similarity" else cv2.getAffineTransform((points - middle).astype(np.float32), (target - middle).astype(np.float32))
+        for border, code in [("constant", cv2.BORDER_CONSTANT), ("edge", cv2.BORDER_REPLICATE)]:
+            step = {"step": "warp", "input": ["picture", "points"], "width": 28, "height": 30, "template": target.ravel().tolist(), "fit": fit, "border": border, "value": [9, 0, 250]}
+            out = cv2.warpAffine(rgb, m, (28, 30), flags=cv2.INTER_LINEAR, borderMode=code, borderValue=(9, 0, 250))
+            golden.add("opencv", [{"step": "color", "input": "picture", "as": "picture"}, step], size, out, points=points.ravel().tolist())
+    golden.write()
+
+
+MAKERS = {"resize": resizes, "places": places, "warp": warps}
 for name in sys.argv[1:] or MAKERS:
     MAKERS[name]()

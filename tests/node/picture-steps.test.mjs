@@ -13,7 +13,8 @@ async function against(name, check) {
   let count = 0;
   for (const c of goldenCases(name)) {
     const extract = await features.image(c.steps);
-    const got = await extract(scene(...c.size, c.gray));
+    const tensors = c.points ? { points: { type: 'float32', dims: [c.points.length / 2, 2], data: Float32Array.from(c.points) } } : {};
+    const got = await extract(scene(...c.size, c.gray), tensors);
     assert.deepEqual([got.type, got.dims], [c.type, c.dims], told(c));
     check(c, distance(got.data, c.data), told(c));
     extract.dispose();
@@ -31,4 +32,19 @@ test('resizing as Pillow, OpenCV and torch do', async () => {
   await refused({ like: 'torch', filter: 'lanczos' });
   await refused({ like: 'opencv', filter: 'hamming' });
   await refused({ like: 'pillow', filter: 'nearest_exact' });
+});
+
+test('cutting, padding, turning and fitting in', async () => {
+  assert.ok(await against('places', near) > 50);
+});
+
+test('landmarks to a template as OpenCV does', async () => {
+  // the map is solved otherwise than by OpenCV: a position in 1/32 pixel may be the next one
+  assert.ok(await against('warp', (c, d, name) => assert.ok(d.most <= 4 && d.equal >= 0.995 && d.mean <= 0.01, `${name}: ${JSON.stringify(d)}`)) > 7);
+  const extract = await features.image([{ step: 'color', input: 'picture', as: 'picture' }, { step: 'warp', input: ['picture', 'points'], width: 8, height: 8, template: [1, 1, 5, 5] }]);
+  const points = (...data) => ({ points: { type: 'float32', dims: [data.length / 2, 2], data: Float32Array.from(data) } });
+  await assert.rejects(() => extract(scene(9, 9), points(3, 3, 3, 3)), /the points 'points' lie in one place or on a line/);
+  await assert.rejects(() => extract(scene(9, 9), points(3, 3, NaN, 3)), /are not numbers/);
+  await assert.rejects(() => extract(scene(9, 9), points(3, 3)), /template has float32 \[2, 2\]/);
+  assert.deepEqual((await extract(scene(9, 9), points(1, 1, 5, 5))).dims, [8, 8, 3]);
 });

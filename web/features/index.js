@@ -20,8 +20,9 @@ export { QuernError, StepsTask };
  */
 /**
  * A pipeline as a function: the result of its last step, or an object of them where there are several. all: of every step, in order.
+ * tensors: what steps name by "input" beside the source, such as the points of `warp`.
  * @template Input
- * @typedef {{ (input: Input): Promise<any>, facts: () => Uint8Array, all: () => NamedTensor[], dispose: () => void }} Extractor
+ * @typedef {{ (input: Input, tensors?: Record<string, TensorLike>): Promise<any>, facts: () => Uint8Array, all: () => NamedTensor[], dispose: () => void }} Extractor
  */
 /**
  * @typedef {{ push: (samples: Float32Array) => any, flush: () => any, dispose: () => void }} Stream
@@ -43,7 +44,7 @@ const maker = (source, module) => async (/** @type {readonly Step[]} */ steps, /
     pipeline.dispose();
     throw new QuernError('bad-argument', `'${steps[0]?.step}' cannot begin a list of steps for ${source}`);
   }
-  const extract = async (/** @type {any} */ input) => plain(await pipeline.extract(await snapshotInput(input)));
+  const extract = async (/** @type {any} */ input, /** @type {Record<string, TensorLike>} */ tensors = {}) => plain(await pipeline.extract(await snapshotInput(input), [], tensors));
   return Object.assign(extract, { facts: () => pipeline.facts, all: () => pipeline.slots(), dispose: () => pipeline.dispose() });
 };
 

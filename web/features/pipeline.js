@@ -73,10 +73,11 @@ export class Pipeline {
   /**
    * @param {InputSpec} spec used up
    * @param {readonly string[]} [names]
+   * @param {Record<string, TensorLike>} [tensors] beside the source
    */
-  async extract(spec, names) {
+  async extract(spec, names, tensors = {}) {
     const { inputs, facts } = await unpack(spec, this.source);
-    return this.run(inputs, facts, names);
+    return this.run([...inputs, ...Object.entries(tensors).map(([name, tensor]) => ({ name, ...tensor }))], facts, names);
   }
 
   /** @param {readonly NamedTensor[]} inputs @param {Facts} [facts] of the features */

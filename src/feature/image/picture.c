@@ -1,6 +1,6 @@
 #include "feature/image/picture.h"
 
-#include <string.h>
+#include "feature/image/affine.h"
 
 qn_status qn_picture_in(const qn_stage *s, qn_picture *picture, qn_error *err) {
   QN_TRY(qn_stage_takes(s, 1, QN_UNDEFINED, 3, err));
@@ -21,9 +21,6 @@ qn_status qn_picture_result(qn_stage *s, const qn_picture *like, int32_t height,
 }
 
 void qn_view_change(qn_facts *facts, int32_t width, int32_t height, const double m[6]) {
-  const double *a = facts->to_source;
-  const double made[6] = {a[0] * m[0] + a[1] * m[3], a[0] * m[1] + a[1] * m[4], a[0] * m[2] + a[1] * m[5] + a[2],
-                          a[3] * m[0] + a[4] * m[3], a[3] * m[1] + a[4] * m[4], a[3] * m[2] + a[4] * m[5] + a[5]};
-  memcpy(facts->to_source, made, sizeof made);
+  qn_affine_product(facts->to_source, m, facts->to_source);
   facts->view_width = width, facts->view_height = height;
 }
