@@ -107,6 +107,44 @@ add("back to the source", [{"step": "to_source"}], table, {"box": f32(back), "po
 inside = np.clip(back / [40, 20, 40, 20], 0, 1)
 add("fractions of the source", [{"step": "to_source", "unit": "fraction", "clip": True}], table, {"box": f32(inside), "points": f32(there / [40, 20]), "score": score[:6]}, features=features, source=[40, 20])
 
+# -- YOLO -----------------------------------------------------------------------------------------------------------------
+n, classes, k = 30, 3, 2
+middle, extent = f32(rng.random((n, 2)) * 60), f32(rng.random((n, 2)) * 20 + 2)
+scores, objects, marks = f32(rng.random((n, classes))), f32(rng.random(n)), f32(rng.random((n, k, 3)) * 60)
+found = lambda p, least, **more: {"box": f32(corners(middle, extent))[p.max(1) >= least], "score": p.max(1)[p.max(1) >= least], "class": p.argmax(1).astype(np.int32)[p.max(1) >= least], **more}
+add("YOLO v8", [{"step": "yolo", "least": 0.6}], {"y": np.c_[middle, extent, scores].T[None]}, found(scores, 0.6))
+seen = scores.max(1) >= 0.6
+add("YOLO v8 with keypoints", [{"step": "yolo", "least": 0.6, "keypoints": k}], {"y": np.c_[middle, extent, scores, marks.reshape(n, -1)].T[None]},
+    found(scores, 0.6, points=marks[seen][..., :2], seen=marks[seen][..., 2]))
+add("YOLO v5", [{"step": "yolo", "form": "v5"}], {"y": np.c_[middle, extent, objects, scores][None]}, found(scores * objects[:, None], 0.25))
+grid = np.array([(x, y, s) for s in (8, 16, 32) for y in range(32 // s) for x in range(64 // s)])
+n = len(grid)
+raw, p = f32(rng.normal(0, 0.7, (n, 4))), f32(rng.random((n, classes)) * rng.random((n, 1)))
+box = corners((raw[:, :2] + grid[:, :2]) * grid[:, 2:], np.exp(raw[:, 2:].astype(np.float64)) * grid[:, 2:])
+good = p.max(1) >= 0.25
+add("YOLOX", [{"step": "yolo", "form": "x", "width": 64, "height": 32}], {"y": np.c_[raw, np.ones(n, np.float32), p][None]}, {"box": f32(box[good]), "score": p.max(1)[good], "class": p.argmax(1).astype(np.int32)[good]})
+
+# -- maps -----------------------------------------------------------------------------------------------------------------
+features = [{"step": "resize", "width": 20, "height": 16}]
+heat = f32(rng.random((1, 5, 8, 10)))
+points = []
+for m in heat[0]:
+    y, x = np.unravel_index(m.argmax(), m.shape)
+    dx = 0.25 * np.sign(m[y, x + 1] - m[y, x - 1]) if 0 < x < 9 else 0
+    dy = 0.25 * np.sign(m[y + 1, x] - m[y - 1, x]) if 0 < y < 7 else 0
+    points.append(((x + 0.5 + dx) * 2, (y + 0.5 + dy) * 2))
+result = {"points": f32(points), "score": heat.max((2, 3))[0], "index": np.arange(5, dtype=np.int32)}
+add("the hottest places", [{"step": "heat_points"}], {"y": heat}, result, features=features, source=[40, 32])
+add("the hottest places, channels last", [{"step": "heat_points", "order": "nhwc"}], {"y": heat.transpose(0, 2, 3, 1)}, result, features=features, source=[40, 32])
+add("the hottest places of the source", [{"step": "heat_points"}, {"step": "to_source"}], {"y": heat}, {**result, "points": result["points"] * 2}, features=features, source=[40, 32])
+for name, order, maps in [("classes of pixels", "nchw", heat), ("classes of pixels, channels last", "nhwc", heat.transpose(0, 2, 3, 1))]:
+    back = torch.nn.functional.interpolate(torch.from_numpy(heat), size=(32, 40), mode="bilinear").numpy()[0].argmax(0).astype(np.uint8)
+    palette = rng.integers(0, 256, (5, 4))
+    add(name, [{"step": "class_mask", "order": order, "colors": palette.ravel().tolist()}], {"y": maps}, {"mask": back, "picture": palette.astype(np.uint8)[back]}, features=features, source=[40, 32])
+single = torch.nn.functional.interpolate(torch.from_numpy(heat[:, :1]), size=(33, 41), mode="bilinear").numpy()[0, 0]
+add("one class", [{"step": "class_mask", "least": 0.4}], {"y": heat[:, :1]}, {"mask": (single >= 0.4).astype(np.uint8)}, features=features, source=[41, 33])
+add("as large as the model's", [{"step": "class_mask", "size": "model"}], {"y": heat}, {"mask": heat[0].argmax(0).astype(np.uint8)})
+
 made = f"torch {torch.__version__.split('+')[0]}, torchvision {torchvision.__version__.split('+')[0]}, NumPy {np.__version__}"
 lines = ",\n".join("  " + json.dumps(case) for case in cases)
 (FOLDER / "answers.json").write_text(f'{{ "made": "{made}", "cases": [\n{lines}\n] }}\n', "utf-8")

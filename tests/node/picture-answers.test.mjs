@@ -32,6 +32,14 @@ async function run(c) {
 describe('answers of pictures', () => {
   for (const c of cases) test(c.name, async () => {
     const rows = await run(c), [first] = Object.values(c.outputs);
+    if (!Array.isArray(rows)) { // tensors
+      for (const [name, place] of Object.entries(c.outputs)) {
+        const want = tensorOf(place);
+        assert.deepEqual([rows[name].type, rows[name].dims], [want.type, want.dims]);
+        assert.equal(distance(rows[name].data, want.data).most, 0, name);
+      }
+      return;
+    }
     assert.equal(rows.length, first.dims[0]);
     for (const [name, place] of Object.entries(c.outputs)) {
       const want = tensorOf(place), got = rows.flatMap((row) => [row[name]].flat(3)), d = distance(got, want.data);
@@ -50,6 +58,12 @@ describe('answers of pictures', () => {
     const one = { ...boxes, score: { ...boxes.score, dims: [2, 1] } };
     await refused({ step: 'anchors', strides: [8], width: 64, height: 8 }, one, /there are 8 anchors for 2 boxes of a picture of 64×8/);
     await refused({ step: 'anchors', strides: [8], width: 16, height: 8, keypoints: 1 }, one, /'box' has 4 numbers for a box; with 1 keypoints it takes 6/);
+    const wide = { y: { type: 'float32', dims: [1, 6, 5], data: new Float32Array(30) } };
+    await refused({ step: 'yolo', keypoints: 1 }, wide, /leaves no class; it takes \[1, 4 \+ classes \+ 3 · keypoints, n\]/);
+    await refused({ step: 'yolo', form: 'x', width: 64, height: 64 }, { y: { ...wide.y, dims: [1, 5, 6] } }, /have 84 places, 'y' has 5/);
+    await refused({ step: 'heat_points' }, wide, /it takes 4 dimensions/);
+    await refused({ step: 'class_mask' }, { y: { ...wide.y, dims: [1, 2, 3, 5] } }, /the picture is not known/);
+    await refused({ step: 'class_mask', size: 'model', colors: [1, 2, 3, 4] }, { y: { ...wide.y, dims: [1, 2, 3, 5] } }, /colors has 4 numbers; 2 classes take 8/);
     const named = await features.answers([{ step: 'label', labels: ['cat', 'dog'] }]);
     const of = (...data) => ({ class: { type: 'int32', dims: [data.length], data: Int32Array.from(data) } });
     assert.deepEqual(named(of(1, 0)), [{ label: 'dog' }, { label: 'cat' }]);
