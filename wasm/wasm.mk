@@ -52,7 +52,7 @@ $(OUT)/glue/%.o: $(dir $(firstword $(EXPORTS_C)))%.c $(FLAGS_ID) build/build_id.
 	@mkdir -p $(@D)
 	@$(WASM_CC) $(CORE_CFLAGS) $(CORE_OPT) -include build/build_id.h -MMD -MP -c $< -o $@
 
-$(OUT)/glue/libm.o: wasm/libm.c $(FLAGS_ID)
+$(OUT)/glue/libm.o $(OUT)/glue/strtod.o: $(OUT)/glue/%.o: wasm/%.c $(FLAGS_ID)
 	@mkdir -p $(@D)
 	@$(WASM_CC) $(CORE_CFLAGS) -fno-builtin $(CORE_OPT) -MMD -MP -c $< -o $@
 
@@ -66,13 +66,13 @@ $(OUT)/libquern.a: $(CORE_OBJ) $(filter-out $(CORE_OBJ),$(patsubst %.c,$(OUT)/%.
 	@rm -f $@; $(AR) rcs $@ $^
 
 # The feature extractors: $(DIST)/quern-features.wasm and, for text, quern-text.wasm, each with a memory of its own: make VARIANT=simd features.
-# No relaxed SIMD: a feature is the same number on every machine.
+# No relaxed SIMD: a feature is the same number on every machine. emmalloc: few blocks, so the small allocator will do.
 TEXT_SRC      := $(call rwildcard,src/feature/text,%.c)
 STEP_BASE     := $(addprefix src/base/,status.c memory.c dtype.c value.c math64.c angle64.c) $(addprefix src/feature/,pipeline.c settings.c step.c)
 FEATURES_SRC  := $(STEP_BASE) src/kernel/fft.c src/kernel/rfft.c $(filter-out $(TEXT_SRC) $(STEP_BASE) src/feature/ocr.c,$(call rwildcard,src/feature,%.c))
 TEXT_SRC      += $(STEP_BASE) src/kernel/utf8.c
-FEATURES_OBJ  := $(FEATURES_SRC:%.c=$(OUT)/%.o) $(OUT)/glue/features_exports.o $(OUT)/glue/libm.o
-TEXT_OBJ      := $(TEXT_SRC:%.c=$(OUT)/%.o) $(OUT)/glue/text_exports.o $(OUT)/glue/libm.o
+FEATURES_OBJ  := $(FEATURES_SRC:%.c=$(OUT)/%.o) $(OUT)/glue/features_exports.o $(OUT)/glue/libm.o $(OUT)/glue/strtod.o
+TEXT_OBJ      := $(TEXT_SRC:%.c=$(OUT)/%.o) $(OUT)/glue/text_exports.o $(OUT)/glue/libm.o $(OUT)/glue/strtod.o
 features: $(DIST)/quern-features.wasm $(if $(wildcard src/feature/text/step_list.h),$(DIST)/quern-text.wasm)
 .PHONY: features
 $(OUT)/features.txt: wasm/features_exports.c tools/exports.sh
@@ -86,7 +86,7 @@ $(DIST)/quern-text.wasm: $(TEXT_OBJ)
 $(DIST)/quern-features.wasm $(DIST)/quern-text.wasm: $(DEP_LIB) $(OUT)/features.txt wasm/imports.txt tools/wasm-imports.mjs
 	@mkdir -p $(@D)
 	@echo "  $(VARIANT)  link $(notdir $@)"
-	@$(EMCC) $(ISA.$(BASE)) $(subst $(OUT)/quern.map,$(OUT)/$(basename $(notdir $@)).map,$(subst @$(EXPORTS),@$(OUT)/features.txt,$(LINK_FLAGS))) $(filter %.o,$^) $(DEP_LIB) -o $(OUT)/$(notdir $@)
+	@$(EMCC) $(ISA.$(BASE)) $(subst $(OUT)/quern.map,$(OUT)/$(basename $(notdir $@)).map,$(subst @$(EXPORTS),@$(OUT)/features.txt,$(LINK_FLAGS))) -sMALLOC=emmalloc $(filter %.o,$^) $(DEP_LIB) -o $(OUT)/$(notdir $@)
 	@node tools/wasm-imports.mjs $(OUT)/$(notdir $@) wasm/imports.txt
 	@cp $(OUT)/$(notdir $@) $@
 -include $(FEATURES_OBJ:.o=.d) $(TEXT_OBJ:.o=.d)
