@@ -160,7 +160,8 @@ qn_status qn_pipeline_read(qn_pipeline *p, const char *where, const char *json, 
     p->node_count++;
     QN_TRY(read_step(p, n, object, err));
     const qn_step_type *type = n->stage.type;
-    if (p->node_count > 1 && type->source != QN_SOURCE_ANY && p->nodes[0].stage.type->source != type->source)
+    const qn_source_kind begin = p->nodes[0].stage.type->source;
+    if (p->node_count > 1 && type->source != QN_SOURCE_ANY && begin != type->source && !(begin == QN_SOURCE_STROKES && type->source == QN_SOURCE_PICTURE))
       return qn_stage_fail(&n->stage, err, QN_ERR_ARGUMENT, "it cannot follow '%s', which takes another kind of source", p->nodes[0].stage.type->name);
   }
   return QN_OK;

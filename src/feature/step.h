@@ -72,7 +72,8 @@ typedef enum qn_source_kind {
   QN_SOURCE_PICTURE, /* uint8 [height, width, 4]: RGBA, not premultiplied; or float32 or uint8 [height, width, 1 or 3] */
   QN_SOURCE_SOUND,   /* float32 [channels, samples], facts.rate */
   QN_SOURCE_TEXT,    /* strings [n], or pairs [n, 2] */
-  QN_SOURCE_ROWS     /* one tensor for each column, float64 [n] or string [n], named */
+  QN_SOURCE_ROWS,    /* one tensor for each column, float64 [n] or string [n], named */
+  QN_SOURCE_STROKES  /* points, float32 [n, 2], and the number of points up to the end of each stroke, int32 [strokes] */
 } qn_source_kind;
 
 /* How answers are formed of the results of the last step. */

@@ -9,9 +9,14 @@ import { snapshotImage } from './image.js';
  * Named values: numbers, texts, or tensors for a model without steps; several rows are a list.
  * @typedef {Record<string, any> | readonly Record<string, any>[]} RowInput
  * @typedef {import('./image.js').ImageSpec | import('./audio.js').AudioSpec | { kind: 'text', texts: readonly (string | readonly string[])[] }
- *   | { kind: 'rows', rows: Record<string, any>[] }} InputSpec
- * @typedef {import('./image.js').ImageInput | import('./audio.js').AudioInput | TextInput | RowInput} Input
+ *   | { kind: 'rows', rows: Record<string, any>[] } | { kind: 'strokes', strokes: [number, number][][] }} InputSpec
+ * What a pen drew: each stroke a list of points.
+ * @typedef {readonly (readonly (readonly [number, number])[])[]} StrokesInput
+ * @typedef {StrokesInput | import('./image.js').ImageInput | import('./audio.js').AudioInput | TextInput | RowInput} Input
  */
+
+/** @param {any} value */
+const isStroke = (value) => Array.isArray(value) && value.length > 0 && value.every((point) => Array.isArray(point) && point.length === 2 && point.every((x) => typeof x === 'number'));
 
 /** @param {any} value */
 const isRow = (value) => Boolean(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value)) && !ArrayBuffer.isView(value.data);
@@ -24,6 +29,7 @@ const isRow = (value) => Boolean(value) && [Object.prototype, null].includes(Obj
 export async function snapshotInput(input) {
   const list = Array.isArray(input) ? input : [input];
   if (list.length && list.every((item) => typeof item === 'string' || (Array.isArray(item) && item.length === 2 && item.every((t) => typeof t === 'string')))) return { kind: 'text', texts: structuredClone(list) };
+  if (list.length && Array.isArray(input) && list.every(isStroke)) return { kind: 'strokes', strokes: structuredClone(list) };
   const sound = snapshotAudio(input); // before rows: what looks like an AudioBuffer may be a plain object
   if (sound) return sound;
   if (list.length && list.every(isRow)) {

@@ -15,6 +15,7 @@ export { QuernError, StepsTask };
  * @typedef {import('../core/audio.js').AudioInput} AudioInput
  * @typedef {import('../core/input.js').TextInput} TextInput
  * @typedef {import('../core/input.js').RowInput} RowInput
+ * @typedef {import('../core/input.js').StrokesInput} StrokesInput
  * files: what steps name, as bytes or as text. facts of a call: what the features were made of, for answers that lead back to the source.
  * @typedef {{ files?: Record<string, Uint8Array | string> }} FeatureOptions
  */
@@ -52,6 +53,8 @@ const maker = (source, module) => async (/** @type {readonly Step[]} */ steps, /
 export const image = maker('picture');
 /** Texts to tensors. @type {(steps: readonly Step[], options?: FeatureOptions) => Promise<Extractor<TextInput>>} */
 export const text = maker('text', 'text');
+/** What a pen drew to tensors. @type {(steps: readonly Step[], options?: FeatureOptions) => Promise<Extractor<StrokesInput>>} */
+export const strokes = maker('strokes');
 /** Rows of named values to tensors. @type {(steps: readonly Step[], options?: FeatureOptions) => Promise<Extractor<RowInput>>} */
 export const tabular = maker('rows');
 

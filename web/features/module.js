@@ -19,7 +19,7 @@ const encoder = new TextEncoder();
 const FACTS = 72;
 /** Element types by their number in the core (qn_dtype). */
 const TYPES = ['', 'float32', 'uint8', 'int8', 'uint16', 'int16', 'int32', 'int64', 'string', 'bool', 'float16', 'float64', 'uint32', 'uint64'];
-const SOURCES = ['any', 'picture', 'sound', 'text', 'rows'];
+const SOURCES = ['any', 'picture', 'sound', 'text', 'rows', 'strokes'];
 const ANSWERS = ['tensors', 'rows', 'one'];
 const KINDS = ['number', 'int', 'bool', 'choice', 'numbers', 'text', 'texts', 'file', 'tree'];
 

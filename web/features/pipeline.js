@@ -122,7 +122,7 @@ const TEXT_STEPS = new Set(['tokenize', 'normalize_text', 'vectorize']);
  */
 async function unpack(spec, source) {
   const { kind } = spec;
-  const is = kind === 'audio' ? 'sound' : kind === 'text' || kind === 'rows' ? kind : 'picture';
+  const is = kind === 'audio' ? 'sound' : kind === 'text' || kind === 'rows' || kind === 'strokes' ? kind : 'picture';
   if (is !== source) throw new QuernError('bad-argument', `these features are of ${NAMES[source] ?? source}, not of ${NAMES[is]}`);
   if (kind === 'audio') return { inputs: [{ name: 'sound', type: 'float32', dims: [1, spec.data.length], data: spec.data }], facts: { rate: spec.rate } };
   if (kind === 'text') {
@@ -130,11 +130,16 @@ async function unpack(spec, source) {
     return { inputs: [{ name: 'text', type: 'string', dims: pairs ? [spec.texts.length, 2] : [spec.texts.length], data: texts }], facts: {} };
   }
   if (kind === 'rows') return { inputs: columnsOf(spec.rows), facts: {} };
+  if (kind === 'strokes') {
+    let end = 0;
+    const points = Float32Array.from(spec.strokes.flat(2)), ends = Int32Array.from(spec.strokes, (stroke) => (end += stroke.length));
+    return { inputs: [{ name: 'points', type: 'float32', dims: [points.length / 2, 2], data: points }, { name: 'ends', type: 'int32', dims: [ends.length], data: ends }], facts: {} };
+  }
   const { data, width, height } = await rgbaOf(spec);
   return { inputs: [{ name: 'picture', type: 'uint8', dims: [height, width, 4], data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) }], facts: {} };
 }
 /** @type {Record<string, string>} */
-const NAMES = { picture: 'pictures', sound: 'sound', text: 'text', rows: 'rows', any: 'tensors' };
+const NAMES = { picture: 'pictures', sound: 'sound', text: 'text', rows: 'rows', strokes: 'strokes', any: 'tensors' };
 
 /** One tensor for each member: texts where a row has a text, else numbers; what is missing is NaN or "". @param {Record<string, any>[]} rows @returns {NamedTensor[]} */
 function columnsOf(rows) {
