@@ -1,4 +1,4 @@
-/* The flat face of pipelines for JavaScript, of quern-features.wasm and, with QN_TEXT_MODULE, of quern-text.wasm: two lists of steps, one
+/* The flat face of pipelines for JavaScript, of quern-features.wasm, of quern-pictures.wasm (QN_PICTURE_MODULE) and of quern-text.wasm (QN_TEXT_MODULE): three lists of steps, one
  * ABI. Integers and pointers only; 64-bit numbers cross as pointers into memory. The caller is web/features/module.js and nothing else.
  * The export list of the link is read from this file: a function's type and name stand at the start of a line. */
 #include <string.h>
@@ -13,7 +13,20 @@
 extern const qn_step_type *const qn_text_steps[];
 #define STEPS qn_text_steps
 #else
-#define STEPS qn_feature_steps
+#ifdef QN_PICTURE_MODULE
+#define LIST "feature/image/step_list.h"
+#else
+#define LIST "feature/step_list.h"
+#endif
+#define QN_STEP_ALSO(name) QN_STEP(name)
+#define QN_STEP(name) extern const qn_step_type qn_step_##name;
+#include LIST
+#undef QN_STEP
+static const qn_step_type *const STEPS[] = {
+#define QN_STEP(name) &qn_step_##name,
+#include LIST
+#undef QN_STEP
+  NULL};
 #endif
 
 const char *qnf_build_id(void) { return QN_BUILD_ID; }

@@ -6,7 +6,7 @@
 
 typedef struct qn_pipeline qn_pipeline;
 
-/* A table of steps ends with NULL. The steps for pictures, sound, rows and answers: */
+/* A table of steps ends with NULL. The steps for pictures, sound, rows and answers, which are two modules in the wasm: */
 extern const qn_step_type *const qn_feature_steps[];
 
 /* NULL when there is no memory. steps: the table of what it may consist of. */

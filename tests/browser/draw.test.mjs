@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { launch, serve, skipReason } from './helpers/browser.mjs';
 
-const skip = skipReason(['features.js', 'quern-features.wasm']);
+const skip = skipReason(['features.js', 'quern-pictures.wasm']);
 let browser, server, page;
 before(async () => {
   if (skip) return;

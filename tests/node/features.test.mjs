@@ -110,8 +110,18 @@ describe('steps without a model', () => {
     assert.deepEqual(name({ y: { type: 'float32', dims: [1, 3], data: Float32Array.of(0, 9, 3) } }).map((a) => a.label), ['b', 'c']);
   });
 
+  test('a step is looked for in the module that has it', async () => {
+    const [common, pictures] = await Promise.all([features.describe(), features.describe('pictures')]);
+    const names = new Set(common.map((step) => step.name));
+    const own = pictures.filter((step) => !names.has(step.name));
+    assert.ok(own.length > 15 && common.length > own.length / 2);
+    for (const { name } of own) // what is wrong may be parameters or inputs, not the name
+      await features.answers([{ step: name }]).then((form) => form.dispose(), (error) => assert.doesNotMatch(error.message, /there is no step/, name));
+    assert.match((await refusal(features.image([{ step: 'shrink' }]))).message, /there is no step 'shrink'; there are color, resize/);
+  });
+
   test('the table of steps', async () => {
-    const resize = (await features.describe()).find((s) => s.name === 'resize');
+    const resize = (await features.describe('pictures')).find((s) => s.name === 'resize');
     assert.deepEqual(resize.params.find((p) => p.name === 'filter').choices.slice(0, 2), ['nearest', 'bilinear']);
   });
 });

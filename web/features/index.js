@@ -50,11 +50,11 @@ const maker = (source, module) => async (/** @type {readonly Step[]} */ steps, /
 };
 
 /** Pictures to tensors. @type {(steps: readonly Step[], options?: FeatureOptions) => Promise<Extractor<ImageInput>>} */
-export const image = maker('picture');
+export const image = maker('picture', 'pictures');
 /** Texts to tensors. @type {(steps: readonly Step[], options?: FeatureOptions) => Promise<Extractor<TextInput>>} */
 export const text = maker('text', 'text');
 /** What a pen drew to tensors. @type {(steps: readonly Step[], options?: FeatureOptions) => Promise<Extractor<StrokesInput>>} */
-export const strokes = maker('strokes');
+export const strokes = maker('strokes', 'pictures');
 /** Rows of named values to tensors. @type {(steps: readonly Step[], options?: FeatureOptions) => Promise<Extractor<RowInput>>} */
 export const tabular = maker('rows');
 
@@ -93,8 +93,8 @@ export async function answers(steps, options = {}) {
   return Object.assign(form, { dispose: () => pipeline.dispose() });
 }
 
-/** The steps that there are, with their parameters, ranges and choices. */
+/** The steps that there are, with their parameters, ranges and choices: those for pictures, those for text, and the others. */
 export const describe = async (/** @type {import('./module.js').ModuleName} */ module = 'features') => (await getModule(module)).describe();
 
-/** Where the wasm files lie, when not beside this script: { features, text }, each a URL, bytes or a module. */
+/** Where the wasm files lie, when not beside this script: { features, pictures, text }, each a URL, bytes or a module. */
 export const init = setModules;

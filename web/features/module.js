@@ -1,4 +1,4 @@
-// quern-features.wasm and quern-text.wasm: the only file that touches their memories. What comes out is a copy. One instance of each serves
+// quern-features.wasm, quern-pictures.wasm and quern-text.wasm: the only file that touches their memories. What comes out is a copy. One instance of each serves
 // all pipelines of a thread; an instance that failed is replaced by the next pipeline.
 import { QuernError, messageOf } from '../core/errors.js';
 import { compile } from '../core/runtime.js';
@@ -8,7 +8,7 @@ import { build } from '../core/version.js';
 /**
  * @typedef {import('../core/runtime.js').WasmSource} WasmSource
  * @typedef {import('../core/tensor.js').TensorLike} TensorLike
- * @typedef {'features' | 'text'} ModuleName
+ * @typedef {'features' | 'pictures' | 'text'} ModuleName
  * @typedef {{ name: string } & TensorLike} NamedTensor
  * What is known of a source beside its numbers, as bytes that only the core reads.
  * @typedef {Uint8Array} Facts
@@ -47,7 +47,7 @@ export function getModule(name) {
 /** @param {ModuleName} name */
 function renew(name) {
   // the URLs are literal, so that bundlers find the files
-  const wasm = compiled[name] ??= compile(given[name] ?? (name === 'text' ? new URL('./quern-text.wasm', import.meta.url) : new URL('./quern-features.wasm', import.meta.url)));
+  const wasm = compiled[name] ??= compile(given[name] ?? (name === 'text' ? new URL('./quern-text.wasm', import.meta.url) : name === 'pictures' ? new URL('./quern-pictures.wasm', import.meta.url) : new URL('./quern-features.wasm', import.meta.url)));
   const module = modules[name] = wasm.then((w) => FeatureModule.create(w));
   module.catch(() => {
     delete compiled[name];

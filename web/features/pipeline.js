@@ -109,10 +109,16 @@ export class Pipeline {
   }
 }
 
-/** Steps for text are in a module of their own. @param {unknown} steps @returns {import('./module.js').ModuleName} */
-export const moduleOf = (steps) => (Array.isArray(steps) && TEXT_STEPS.has(steps[0]?.step) ? 'text' : 'features');
+/** Steps for text and for pictures are in modules of their own. @param {unknown} steps @returns {import('./module.js').ModuleName} */
+export function moduleOf(steps) {
+  const list = Array.isArray(steps) ? steps : [];
+  return TEXT_STEPS.has(list[0]?.step) ? 'text' : list.some((step) => PICTURE_STEPS.has(step?.step)) ? 'pictures' : 'features';
+}
 /** @type {Set<string>} */
 const TEXT_STEPS = new Set(['tokenize', 'normalize_text', 'vectorize']);
+/** @type {Set<string>} */
+const PICTURE_STEPS = new Set(['color', 'resize', 'crop', 'pad', 'letterbox', 'flip', 'turn', 'warp', 'draw', 'normalize', 'layout',
+  'anchors', 'yolo', 'heat_points', 'class_mask', 'lines', 'nms', 'to_source', 'label']);
 
 /**
  * The numbers of a source and what else is known of it.

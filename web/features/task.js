@@ -1,7 +1,8 @@
 // predict() of a package that says by steps what goes in and out: features → model → answers.
 import { QuernError } from '../core/errors.js';
 import { fileOf } from '../delivery/manifest.js';
-import { Pipeline, filesNamed } from './pipeline.js';
+import { getModule } from './module.js';
+import { Pipeline, filesNamed, moduleOf } from './pipeline.js';
 
 /**
  * @typedef {import('../core/package.js').Package} Package
@@ -12,6 +13,14 @@ import { Pipeline, filesNamed } from './pipeline.js';
 
 /** Every name that steps take by "input". @param {any} steps @returns {string[]} */
 const inputNames = (steps) => (Array.isArray(steps) ? steps.flatMap((step) => step?.input ?? []) : []).filter((name) => typeof name === 'string');
+
+/** The module of the features, where it has the steps of the answers too: then the page fetches one. @param {unknown} features @param {any} outputs */
+async function sameModule(features, outputs) {
+  const name = moduleOf(features);
+  if (name !== 'pictures' || !Array.isArray(outputs)) return 'features';
+  const known = new Set((await getModule(name)).describe().map((step) => step.name));
+  return outputs.every((step) => known.has(step?.step)) ? name : 'features';
+}
 
 export class StepsTask {
   #session;
