@@ -39,8 +39,10 @@ void qn_gemm_pack(int64_t k, int64_t n, const float *b, int64_t row_stride, int6
   }
 }
 
-/* Rows of A that take turns with a panel of B, read where they lie: up to that depth they stay in the second cache while all panels pass. */
-enum { TILE = QN_TILE_ROWS, ROWS = 66 / TILE * TILE, DEPTH = 4096 };
+/* Rows of A that take turns with a panel of B, read where they lie: up to that depth they stay in the second cache while all panels pass. Twice
+ * as many, where they are short, halve what B takes from memory. */
+enum { TILE = QN_TILE_ROWS, ROWS = 66 / TILE * TILE, SHORT = 768, DEPTH = 4096 };
+static int64_t rows_of(int64_t k) { return k > SHORT ? ROWS : 2 * ROWS; }
 
 /* Literal row numbers keep the sums in registers. */
 #define EACH_4(X) X(0) X(1) X(2) X(3)
@@ -110,7 +112,7 @@ static void edge_tile(bool few, int64_t rows, int64_t width, size_t k, const flo
   for (int64_t r = 0; r < rows; r++) memcpy(c + r * ldc, copy + r * QN_PANEL, (size_t)width * sizeof(float));
 }
 
-/* All columns of up to ROWS rows, k of at most DEPTH: `b` is the panels' part, panels `step` apart. */
+/* All columns of a block of rows, k of at most DEPTH: `b` is the panels' part, panels `step` apart. */
 static void block(int64_t rows, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t step, const float *bias, bool more,
                   float *c, int64_t ldc, qn_f32x4 min, qn_f32x4 max) {
   float edge[QN_PANEL];
@@ -183,13 +185,13 @@ typedef struct job {
   const float *a, *b;
   float *c;
   const qn_epilogue *e;
-  int64_t blocks, parts; /* of rows; of columns */
+  int64_t rows, blocks, parts; /* of a block; of rows; of columns */
 } job;
 
-/* The row at which a block of up to ROWS begins. The last row is never alone: one row is summed in another order. */
-static int64_t block_start(int64_t m, int64_t block) {
-  const int64_t i = block * ROWS;
-  return i >= m ? m : m - i == 1 && i ? i - ROWS / 2 : i;
+/* The row at which a block begins. The last row is never alone: one row may be summed in another order. */
+static int64_t block_start(const job *j, int64_t block) {
+  const int64_t m = j->m, i = block * j->rows;
+  return i >= m ? m : m - i == 1 && i ? i - j->rows / 2 : i;
 }
 
 /* Which rows and columns item `item` is, and what ends its sums. */
@@ -207,7 +209,7 @@ QN_NOINLINE static void multiply(const void *argument, int64_t first, int64_t la
   (void)worker;
   for (int64_t item = first, j0, j1; item < last; item++) {
     const qn_epilogue e = columns_of(j, item, &j0, &j1);
-    const int64_t i = block_start(j->m, item / j->parts), rows = block_start(j->m, item / j->parts + 1) - i;
+    const int64_t i = block_start(j, item / j->parts), rows = block_start(j, item / j->parts + 1) - i;
     const float *from = j->a + i * j->lda, *packed = j->b + j0 * k;
     float *c = j->c + i * j->ldc + j0;
     if (rows == 1) one_row((size_t)(j1 - j0), (size_t)k, from, packed, c, &e);
@@ -221,9 +223,10 @@ QN_NOINLINE static void multiply(const void *argument, int64_t first, int64_t la
 
 void qn_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *packed, float *c, int64_t ldc,
              const qn_epilogue *e) {
-  job j = {.m = m, .n = n, .k = k, .lda = lda, .ldc = ldc, .a = a, .b = packed, .c = c, .e = e, .blocks = (m + ROWS - 1) / ROWS};
+  job j = {.m = m, .n = n, .k = k, .lda = lda, .ldc = ldc, .a = a, .b = packed, .c = c, .e = e, .rows = rows_of(k)};
+  j.blocks = (m + j.rows - 1) / j.rows;
   j.parts = qn_parallel_parts(j.blocks, n);
-  qn_parallel(j.blocks * j.parts, (m < ROWS ? m : ROWS) * k * n / j.parts, multiply, &j);
+  qn_parallel(j.blocks * j.parts, (m < j.rows ? m : j.rows) * k * n / j.parts, multiply, &j);
 }
 
 size_t qn_gemm_raw_room(int64_t k, int64_t n) {
@@ -286,7 +289,7 @@ QN_NOINLINE static void multiply_vector(const void *argument, int64_t first, int
 void qn_gemm_raw(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t row_stride,
                  int64_t column_stride, float *c, int64_t ldc, const qn_epilogue *e, float *scratch) {
   if (m <= 2 && (column_stride == 1 || row_stride == 1)) {
-    const job j = {m, n, k, lda, ldc, row_stride, column_stride, a, b, c, e, m, qn_parallel_parts(m, n)};
+    const job j = {m, n, k, lda, ldc, row_stride, column_stride, a, b, c, e, 1, m, qn_parallel_parts(m, n)};
     qn_parallel(m * j.parts, k * n / j.parts, multiply_vector, &j);
     return;
   }

@@ -26,29 +26,32 @@ static float largest_of(const float *x, int64_t n) { /* NaN need not come throug
   return largest;
 }
 
-static float sum_of(const float *x, int64_t n) {
-  qn_f32x4 a = qn_splat4(0.0f), b = a;
-  float lane[4], rest = 0;
-  int64_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    a = qn_add(a, qn_load4(x + i));
-    b = qn_add(b, qn_load4(x + i + 4));
-  }
-  qn_store4(lane, qn_add(a, b));
-  for (; i < n; i++) rest += x[i];
-  return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + rest;
-}
-
 /* y = e^(x - largest), and their sum: of stretches that stay in the cache in float, of those in double. y: [n], or when it is not kept, room
- * for one stretch. */
+ * for one stretch. Eight at a time hide each other's latencies and share the constants. */
 static double powers(const float *x, int64_t n, float largest, float *y, bool keep) {
+  const qn_f32x4 off = qn_splat4(largest);
   double total = 0;
   for (int64_t block = 0; block < n; block += STRETCH) {
     const int64_t count = n - block < STRETCH ? n - block : STRETCH;
     const float *from = x + block;
-    float *to = keep ? y + block : y;
-    QN_MAP4(count, from, to, qn_exp_low4(qn_sub4(v, qn_splat4(largest))));
-    total += (double)sum_of(to, count);
+    float *to = keep ? y + block : y, lane[4], rest = 0;
+    qn_f32x4 a = qn_splat4(0.0f), b = a;
+    int64_t i = 0;
+    for (; i + 8 <= count; i += 8) {
+      const qn_f32x4 e0 = qn_exp_low4(qn_sub4(qn_load4(from + i), off)), e1 = qn_exp_low4(qn_sub4(qn_load4(from + i + 4), off));
+      qn_store4(to + i, e0);
+      qn_store4(to + i + 4, e1);
+      a = qn_add(a, e0);
+      b = qn_add(b, e1);
+    }
+    if (i < count) {
+      float *tail = to + i;
+      const int64_t left = count - i;
+      QN_MAP4(left, from + i, tail, qn_exp_low4(qn_sub4(v, off)));
+      for (int64_t k = 0; k < left; k++) rest += tail[k];
+    }
+    qn_store4(lane, qn_add(a, b));
+    total += (double)(((lane[0] + lane[1]) + (lane[2] + lane[3])) + rest);
   }
   return total;
 }

@@ -126,7 +126,7 @@ static bool fast_f32(qn_unary f, const float *x, float *y, size_t n, float a, fl
     LOOP(QN_SOFTSIGN, v / (1.0f + qn_abs_f32(v)))
     LOOP(QN_THRESHOLDEDRELU, v <= a ? 0 : v)
     LOOP(QN_MISH, mish(v))
-    MAP4(QN_GELU, qn_mul4(qn_mul4(v, qn_splat4(0.5f)), qn_add(qn_erf4(qn_mul4(v, qn_splat4(0.70710678f))), qn_splat4(1.0f))))
+    MAP4(QN_GELU, qn_gelu4(v))
     MAP4(QN_GELU_TANH, qn_mul4(v, qn_sigmoid4(qn_mul4(qn_splat4(1.59576912f), qn_madd4(qn_mul4(qn_splat4(0.044715f), qn_mul4(v, v)), v, v)))))
     MAP4(QN_SWISH, qn_mul4(v, qn_sigmoid4(qn_mul4(qn_splat4(a), v))))
     LOOP(QN_CLIP, qn_at_most(qn_at_least(v, a), b))

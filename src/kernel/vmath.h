@@ -118,6 +118,8 @@ static inline float qn_erf_f32(float x) { /* N. Juffa's two-interval minimax fit
   return qn_copysign_f32(a > 0.927734375f ? far : near, x);
 }
 
+static inline float qn_gelu_f32(float x) { return x * 0.5f * (1.0f + qn_erf_f32(x * 0.70710678f)); }
+
 /* Sine of x + quarter * pi/2 for |x| <= QN_SIN_LIMIT; the reduction is in double. */
 #define QN_SIN_LIMIT 1e6f
 static inline float qn_sin_f32(float x, uint32_t quarter) {

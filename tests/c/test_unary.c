@@ -47,7 +47,10 @@ TEST(transcendental) {
   CHECK(worst(QN_SIGMOID, -87, 20, 0, 0, 0) < 4e-7);
   CHECK(worst(QN_ERF, -5, 5, 1, 0, 0) < 1e-7);
   CHECK(worst(QN_ERF, -5, 5, 0, 0, 0) < 3e-7);
-  CHECK(worst(QN_GELU, -6, 6, 1, 0, 0) < 4e-7);
+  CHECK(worst(QN_GELU, 0, 6, 1, 0, 0) < 4e-7);
+  CHECK(worst(QN_GELU, -2, 0, 1, 0, 0) < 4e-7);
+  CHECK(worst(QN_GELU, -6, -2, 1, 0, 0) < 1.3e-6); /* what half the erf's last bits become, times x */
+  CHECK(worst(QN_GELU, -1e6, -5.7, 1e-9, 0, 0) < 1.3e-6); /* 0 */
   CHECK(worst(QN_GELU_TANH, -6, 6, 1, 0, 0) < 4e-7);
   CHECK(worst(QN_ELU, -90, 2, 0, 1.5f, 0) < 4e-7);
   CHECK(worst(QN_ELU, -1e-2, 0, 0, 1, 0) < 4e-7);
