@@ -59,6 +59,34 @@ export const strokes = maker('strokes', 'pictures');
 export const tabular = maker('rows');
 
 /**
+ * A tokenizer.json at work: texts to ids and back. A result of encode has input_ids, attention_mask, token_type_ids and, when asked for, offsets in
+ * UTF-16 units, each [texts, length].
+ * @typedef {{ encode: (input: TextInput) => Promise<Record<string, TensorLike>>, decode: (ids: TensorLike | BigInt64Array | readonly (number | bigint)[]) => string[],
+ *   dispose: () => void }} Tokenizer
+ * @param {Uint8Array | string} file its bytes or its text
+ * @param {{ maxLength?: number, padding?: 'file' | 'longest' | 'max_length' | 'none', specialTokens?: boolean, offsets?: boolean, skipSpecialTokens?: boolean }} [options]
+ * @returns {Promise<Tokenizer>}
+ */
+export async function tokenizer(file, { maxLength = 0, padding = 'file', specialTokens = true, offsets = false, skipSpecialTokens = true } = {}) {
+  const files = filesOf({ files: { tokenizer: file } });
+  const encoder = await Pipeline.create('steps', [{ step: 'tokenize', tokenizer: 'tokenizer', max_length: maxLength, padding, special_tokens: specialTokens, offsets }], files);
+  /** @type {Pipeline | undefined} */
+  let decoder; // a second reading of the file, for those who decode
+  return {
+    encode: async (input) => Object.fromEntries((await encoder.extract(await snapshotInput(input))).map(({ name, ...tensor }) => [name, tensor])),
+    decode(ids) {
+      decoder ??= Pipeline.of(encoder, [{ step: 'detokenize', tokenizer: 'tokenizer', skip_special_tokens: skipSpecialTokens }], files);
+      const { dims, data } = /** @type {any} */ ('data' in ids ? ids : { dims: [ids.length], data: BigInt64Array.from(/** @type {any} */ (ids), BigInt) });
+      return /** @type {string[]} */ (decoder.run([{ name: 'ids', type: 'int64', dims, data }])[0].data);
+    },
+    dispose() {
+      encoder.dispose();
+      decoder?.dispose();
+    },
+  };
+}
+
+/**
  * Sound to tensors. stream: piece by piece, with the same frames as the whole sound gives.
  * @type {((steps: readonly Step[], options?: FeatureOptions) => Promise<Extractor<AudioInput>>)
  *   & { stream: (steps: readonly Step[], options: FeatureOptions & { rate: number, longest?: number }) => Promise<Stream> }}

@@ -14,7 +14,7 @@ import { build } from '../core/version.js';
  * @typedef {Uint8Array} Facts
  */
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true }); // a mark at the beginning of a text is part of it
 const encoder = new TextEncoder();
 const FACTS = 72;
 /** Element types by their number in the core (qn_dtype). */

@@ -37,6 +37,11 @@ export class Pipeline {
     return new Pipeline(await getModule(name), side, steps, files);
   }
 
+  /** Another one in the same module. @param {Pipeline} other @param {unknown} steps @param {Files} files */
+  static of(other, steps, files) {
+    return new Pipeline(other.#module, 'steps', steps, files);
+  }
+
   /** @param {FeatureModule} module @param {'features' | 'outputs' | 'steps'} side @param {unknown} steps @param {Files} files */
   constructor(module, side, steps, files) {
     this.#module = module;
@@ -115,7 +120,7 @@ export function moduleOf(steps) {
   return TEXT_STEPS.has(list[0]?.step) ? 'text' : list.some((step) => PICTURE_STEPS.has(step?.step)) ? 'pictures' : 'features';
 }
 /** @type {Set<string>} */
-const TEXT_STEPS = new Set(['tokenize', 'normalize_text', 'vectorize']);
+const TEXT_STEPS = new Set(['tokenize', 'detokenize', 'normalize_text', 'vectorize']);
 /** @type {Set<string>} */
 const PICTURE_STEPS = new Set(['color', 'resize', 'crop', 'pad', 'letterbox', 'flip', 'turn', 'warp', 'draw', 'normalize', 'layout',
   'anchors', 'yolo', 'heat_points', 'class_mask', 'lines', 'nms', 'to_source', 'label']);
