@@ -53,7 +53,7 @@ NATIVE_OBJ  := $(NATIVE_SRC:%.c=build/native/%.o)
 ASAN_OBJ    := $(NATIVE_SRC:%.c=build/asan/%.o)
 NATIVE_FLAGS := -std=c11 -Wall -Wextra -Werror -Isrc -Ideps/cjson -Itests/c -fno-strict-aliasing -MMD -MP
 SANITIZE     := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-FUZZ_TOOLS   := mutate starve fuzz_model fuzz_reader
+FUZZ_TOOLS   := mutate starve fuzz_model fuzz_reader fuzz_text
 C_TESTS      := $(patsubst tests/c/%.c,%,$(wildcard tests/c/test_*.c))
 
 deps/cjson/cJSON.c:
@@ -165,6 +165,9 @@ fuzz-model fuzz-reader: fuzz-%: build/fuzz/fuzz_%
 	@mkdir -p build/fuzz/corpus-$* build/fuzz/found
 	@cd build/fuzz && ./fuzz_$* -max_total_time=$(SECONDS_LONG) -timeout=25 -rss_limit_mb=2048 -malloc_limit_mb=1024 -max_len=65536 -artifact_prefix=found/ -print_final_stats=1 corpus-$* ../../tests/fuzz/corpus $(CORPUS)
 
+fuzz-text: build/asan/fuzz_text ## tokenizers, other steps for text and texts changed in bytes and words, under the sanitizers; SECONDS_LONG says how long
+	@build/asan/fuzz_text --seconds $(SECONDS_LONG) tests/fuzz/corpus-text/*
+
 fuzz-manifest:       ## manifests and pointers changed in structure and text; SECONDS_LONG says how long
 	@node tests/fuzz/fuzz_manifest.mjs $(SECONDS_LONG)
 
@@ -172,4 +175,4 @@ clean:               ## everything that was built, but not the toolchain and dep
 	@rm -rf build dist
 
 FORCE:
-.PHONY: help dist toolchain deps wasm js models native asan embed wasm-tests test conformance conformance-native conformance-threads operators check size bench clients delivery-proof fuzz fuzz-model fuzz-reader fuzz-manifest clean FORCE
+.PHONY: help dist toolchain deps wasm js models native asan embed wasm-tests test conformance conformance-native conformance-threads operators check size bench clients delivery-proof fuzz fuzz-model fuzz-reader fuzz-text fuzz-manifest clean FORCE

@@ -59,6 +59,7 @@ mapfile -t models < <(small)
 count quietly "each allocation fails once (starve)" build/asan/starve "${models[@]}"
 count quietly "corpus of the fuzzer (fuzz_model)" build/asan/fuzz_model "${models[@]}"
 count quietly "corpus of the fuzzer (fuzz_reader)" build/asan/fuzz_reader "${models[@]}"
+count quietly "corpus of the fuzzer (fuzz_text)" build/asan/fuzz_text tests/fuzz/corpus-text/*
 count node tests/conformance/conformance.mjs
 count node tests/conformance/conformance.mjs --browser
 

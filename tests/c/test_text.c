@@ -55,10 +55,10 @@ TEST(offsets_and_repeated_runs) {
   qn_pipeline *p = pipeline(BYTES, "[{\"step\":\"tokenize\",\"tokenizer\":\"t\",\"offsets\":true}]");
   CHECK(p != NULL);
   const qn_string texts[] = {{"\xFF" "b\xF0\x9F\x98\x80", 6}, {"bab", 3}};
-  for (int round = 0; round < 3; round++) {
+  for (int round = 0; round < 6; round++) {
     const size_t calls = qn_alloc_count();
     CHECK(run(p, 2, texts) == QN_OK);
-    if (round) CHECK(qn_alloc_count() == calls); /* memory is kept */
+    if (round > 2) CHECK(qn_alloc_count() == calls); /* memory is kept; buffers change places, so that each has to grow once */
     const qn_tensor *ids = &qn_pipeline_slot(p, 1)->tensor, *offsets = &qn_pipeline_slot(p, 4)->tensor;
     CHECK(ids->dims[0] == 2 && ids->dims[1] == 3 && offsets->rank == 3 && offsets->count == 12);
     const int64_t want[] = {3, 2, 0, 2, 1, 2}, places[] = {0, 1, 1, 2, 2, 4, 0, 1, 1, 2, 2, 3};

@@ -64,7 +64,8 @@ typedef bool take(const qn_tokenizer *t, qn_encoder *e, size_t begin, size_t end
 static bool each_part(const qn_tokenizer *t, qn_encoder *e, bool normalized, const qn_chars *text, take *put) {
   size_t free_from = 0;
   for (size_t at = 0; at < text->count;) {
-    const qn_added *a = match(&t->added, normalized, text->c, at, text->count);
+    while (at < text->count && t->added.heads[normalized][text->c[at] & 255] < 0) at++;
+    const qn_added *a = at < text->count ? match(&t->added, normalized, text->c, at, text->count) : NULL;
     if (!a) {
       at++;
       continue;
@@ -92,15 +93,25 @@ static bool copy(const qn_chars *from, size_t begin, size_t end, qn_chars *to) {
   return true;
 }
 
+static void swap(qn_chars *a, qn_chars *b) {
+  const qn_chars old = *a;
+  *a = *b, *b = old;
+}
+
 static bool put_normalized(const qn_tokenizer *t, qn_encoder *e, size_t begin, size_t end, int32_t token) {
   (void)t;
+  if (!begin && end == e->segment.count && !e->text.count) { /* the whole: most texts have no such tokens */
+    swap(&e->segment, &e->text);
+    return qn_pieces_put(&e->pieces, 0, end, token);
+  }
   const size_t at = e->text.count;
   return copy(&e->segment, begin, end, &e->text) && qn_pieces_put(&e->pieces, at, e->text.count, token);
 }
 
 static bool put_raw(const qn_tokenizer *t, qn_encoder *e, size_t begin, size_t end, int32_t token) {
   e->segment.count = 0;
-  if (!copy(&e->raw, begin, end, &e->segment)) return false;
+  if (!begin && end == e->raw.count && !t->trims) swap(&e->raw, &e->segment); /* trimming looks into the source */
+  else if (!copy(&e->raw, begin, end, &e->segment)) return false;
   if (token >= 0) return put_normalized(t, e, 0, end - begin, token);
   return qn_normals_apply(&t->normals, t->unicode, &e->segment, &e->next) && each_part(t, e, true, &e->segment, put_normalized);
 }

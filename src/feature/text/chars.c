@@ -53,7 +53,7 @@ bool qn_chars_read(qn_chars *t, const char *text, size_t length) {
   int32_t at = 0;
   while (p < end) {
     const char *begin = p;
-    uint32_t c = qn_utf8_next(&p, end);
+    uint32_t c = (uint8_t)*p < 0x80 ? (uint8_t)*p++ : qn_utf8_next(&p, end);
     if (c == QN_UTF8_BAD) c = 0xFFFD, p = begin + broken_length((const uint8_t *)begin, (const uint8_t *)end);
     const int32_t next = at + (c > 0xFFFF ? 2 : 1);
     t->c[t->count] = c, t->from[t->count] = at, t->to[t->count] = next;

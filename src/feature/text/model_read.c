@@ -165,6 +165,7 @@ qn_status qn_model_read(const cJSON *json, qn_pool *pool, qn_model *m, qn_error 
   if (kind != QN_WORD_LEVEL) QN_TRY(short_text(json, "continuing_subword_prefix", pool, &m->prefix, err));
   m->prefix_hash = QN_HASH_START;
   for (size_t i = 0; i < m->prefix.length; i++) m->prefix_hash = qn_hash_next(m->prefix_hash, (uint8_t)m->prefix.data[i]);
+  if (kind == QN_WORD_PIECE && m->vocab.longest > 1024) return qn_fail(err, QN_ERR_UNSUPPORTED, "a text of the vocabulary has %zu bytes; at most 1024 are possible", m->vocab.longest);
   if (kind != QN_BPE) return QN_OK;
   QN_TRY(short_text(json, "end_of_word_suffix", pool, &m->suffix, err));
   find_bytes(m);

@@ -106,6 +106,7 @@ static bool is_chinese(uint32_t c) {
 
 typedef bool keep(const qn_unicode *u, uint32_t c);
 static bool bert_keeps(const qn_unicode *u, uint32_t c) {
+  if (c >= ' ' && c < 0x7F) return true;
   if (c == '\t' || c == '\n' || c == '\r') return true;
   return c && c != 0xFFFD && !qn_unicode_is(u, c, QN_IN(QN_CC) | QN_IN(QN_CF) | QN_IN(QN_CO));
 }
@@ -117,9 +118,10 @@ static bool nmt_keeps(const qn_unicode *u, uint32_t c) {
 }
 
 /* Leaves out, with the places of what stays. */
-static void filter(const qn_unicode *u, qn_chars *t, keep *keeps) {
+static inline __attribute__((always_inline)) void filter(const qn_unicode *u, qn_chars *t, keep *keeps) {
   size_t n = 0;
-  for (size_t i = 0; i < t->count; i++)
+  while (n < t->count && keeps(u, t->c[n])) n++;
+  for (size_t i = n; i < t->count; i++)
     if (keeps(u, t->c[i])) {
       if (n != i) t->c[n] = t->c[i], t->from[n] = t->from[i], t->to[n] = t->to[i];
       n++;
@@ -220,16 +222,26 @@ static bool bytes_of(qn_chars *t, qn_chars *next) {
   return true;
 }
 
+static bool spares_ascii(qn_normal_kind kind) {
+  return kind == QN_NORMAL_SPACED_CHINESE || kind == QN_NORMAL_NFD || kind == QN_NORMAL_NFC || kind == QN_NORMAL_NFKD || kind == QN_NORMAL_NFKC || kind == QN_NORMAL_WITHOUT_MN ||
+         kind == QN_NORMAL_WITHOUT_MARKS;
+}
+
 bool qn_normals_apply(const qn_normals *list, const qn_unicode *u, qn_chars *t, qn_chars *next) {
+  uint32_t all = 0; /* of ASCII alone most normalizers change nothing */
+  for (size_t k = 0; k < t->count; k++) all |= t->c[k];
+  bool ascii = all < 0x80;
   for (int i = 0; i < list->count; i++) {
     const qn_normal *n = &list->list[i];
     bool ok = true;
     next->count = 0;
+    if (ascii && spares_ascii(n->kind)) continue;
+    if (n->kind == QN_NORMAL_REPLACE || n->kind == QN_NORMAL_PREPEND || n->kind == QN_NORMAL_CHARSMAP || n->kind == QN_NORMAL_BYTES) ascii = false;
     switch (n->kind) {
       case QN_NORMAL_BERT_CLEAN:
         filter(u, t, bert_keeps);
         for (size_t k = 0; k < t->count; k++)
-          if (qn_is_space(t->c[k])) t->c[k] = ' ';
+          if (t->c[k] != ' ' && (t->c[k] < ' ' || t->c[k] >= 0x7F) && qn_is_space(t->c[k])) t->c[k] = ' ';
         break;
       case QN_NORMAL_NMT:
         filter(u, t, nmt_keeps);

@@ -72,10 +72,7 @@ static qn_status read_metaspace(const cJSON *json, qn_cutters *out, qn_error *er
 }
 
 static qn_status read_one(const cJSON *json, const char *type, qn_pool *pool, qn_cutters *out, qn_error *err) {
-  if (!strcmp(type, "BertPreTokenizer")) {
-    QN_TRY(split_by(out, QN_BY_SPACE, QN_REMOVED, false, err));
-    return split_by(out, QN_BY_BERT_PUNCTUATION, QN_ISOLATED, false, err);
-  }
+  if (!strcmp(type, "BertPreTokenizer")) return add(out, (qn_cutter){.kind = QN_CUT_BERT}, err);
   if (!strcmp(type, "Whitespace")) return split_by(out, QN_BY_WORDS, QN_REMOVED, true, err);
   if (!strcmp(type, "WhitespaceSplit")) return split_by(out, QN_BY_SPACE, QN_REMOVED, false, err);
   if (!strcmp(type, "Digits")) return split_by(out, QN_BY_NUMBER, truth(json, "individual_digits", false) ? QN_ISOLATED : QN_CONTIGUOUS, false, err);
@@ -174,6 +171,23 @@ static bool split(const qn_cutter *c, const qn_unicode *u, const qn_chars *t, qn
   return !s.held || qn_pieces_put(out, s.held_begin, s.held_end, -1);
 }
 
+/* Blanks left out and punctuation by itself, in one go: what BERT's models have. */
+static bool split_bert(const qn_unicode *u, const qn_chars *t, qn_piece piece, qn_pieces *out) {
+  static const qn_pattern punctuation = {.kind = QN_BY_BERT_PUNCTUATION};
+  const size_t end = (size_t)piece.end;
+  size_t begin = (size_t)piece.begin;
+  for (size_t at = begin; at < end; at++) {
+    const uint32_t c = t->c[at];
+    if ((c | 32) - 'a' < 26u) continue;
+    const bool space = qn_is_space(c);
+    if (!space && qn_pattern_match(&punctuation, u, t->c, at, end) == at) continue;
+    if (begin < at && !qn_pieces_put(out, begin, at, -1)) return false;
+    if (!space && !qn_pieces_put(out, at, at + 1, -1)) return false;
+    begin = at + 1;
+  }
+  return begin >= end || qn_pieces_put(out, begin, end, -1);
+}
+
 /* Copies a piece, changed, into `next`. */
 static bool rewrite(const qn_cutter *c, const qn_chars *t, qn_piece piece, qn_chars *next) {
   const size_t begin = (size_t)piece.begin, end = (size_t)piece.end;
@@ -200,10 +214,11 @@ bool qn_cutters_apply(const qn_cutters *list, const qn_unicode *u, qn_chars *t, 
   for (int i = 0; i < list->count; i++) {
     const qn_cutter *c = &list->list[i];
     more->count = 0;
-    if (c->kind == QN_CUT_SPLIT) {
+    if (c->kind == QN_CUT_SPLIT || c->kind == QN_CUT_BERT) {
       for (size_t k = 0; k < pieces->count; k++) {
         const qn_piece p = pieces->list[k];
-        if (!(p.token >= 0 ? qn_pieces_put(more, (size_t)p.begin, (size_t)p.end, p.token) : split(c, u, t, p, more))) return false;
+        const bool ok = p.token >= 0 ? qn_pieces_put(more, (size_t)p.begin, (size_t)p.end, p.token) : c->kind == QN_CUT_BERT ? split_bert(u, t, p, more) : split(c, u, t, p, more);
+        if (!ok) return false;
       }
     } else {
       next->count = 0;

@@ -15,7 +15,7 @@ bool qn_pieces_put(qn_pieces *p, size_t begin, size_t end, int32_t token); /* fa
 void qn_pieces_free(qn_pieces *p);
 
 typedef enum qn_behavior { QN_REMOVED, QN_ISOLATED, QN_MERGED_WITH_PREVIOUS, QN_MERGED_WITH_NEXT, QN_CONTIGUOUS } qn_behavior;
-typedef enum qn_cutter_kind { QN_CUT_SPLIT, QN_CUT_PREFIX_SPACE, QN_CUT_BYTES, QN_CUT_METASPACE } qn_cutter_kind;
+typedef enum qn_cutter_kind { QN_CUT_SPLIT, QN_CUT_BERT, QN_CUT_PREFIX_SPACE, QN_CUT_BYTES, QN_CUT_METASPACE } qn_cutter_kind;
 
 typedef struct qn_cutter {
   qn_cutter_kind kind;

@@ -2,3 +2,4 @@
 QN_STEP(tokenize)
 QN_STEP(detokenize)
 QN_STEP(normalize_text)
+QN_STEP(vectorize)

@@ -44,6 +44,8 @@ qn_status qn_unknown(const qn_model *m, const char *text, size_t length, int32_t
   return QN_OK;
 }
 
+#define MOST_HASHES 1024 /* bytes of a token; model_read.c refuses longer ones of WordPiece */
+
 /* The longest beginning that is in the vocabulary, then the longest of the rest behind the prefix, and so on (M. Schuster, K. Nakajima:
  * Japanese and Korean voice search, 2012). */
 qn_status qn_word_piece_cut(const qn_model *m, const char *text, size_t length, qn_tokens *out, qn_error *err) {
@@ -54,16 +56,16 @@ qn_status qn_word_piece_cut(const qn_model *m, const char *text, size_t length, 
   if (!qn_tokens_reserve(out, length)) return qn_fail(err, QN_ERR_MEMORY, "there is no memory for tokens");
   for (size_t start = 0; start < length;) {
     const qn_string prefix = start ? m->prefix : (qn_string){0};
-    const size_t most = length - start > m->vocab.longest ? start + m->vocab.longest : length;
-    uint32_t hash = start ? m->prefix_hash : QN_HASH_START;
+    size_t end = length - start > m->vocab.longest ? start + m->vocab.longest : length;
+    if (end - start > MOST_HASHES) end = start + MOST_HASHES;
+    /* hashes of all beginnings upwards, then the longest first: most words are in the vocabulary as they are */
+    uint32_t hashes[MOST_HASHES], hash = start ? m->prefix_hash : QN_HASH_START;
+    for (size_t i = start; i < end; i++) hashes[i - start] = hash = qn_hash_next(hash, (uint8_t)text[i]);
     int32_t id = -1;
-    size_t end = start;
-    /* upwards, keeping the last that was found: most words are short, and each look is cheap */
-    for (size_t i = start; i < most; i++) {
-      hash = qn_hash_next(hash, (uint8_t)text[i]);
-      if (i + 1 < length && ((uint8_t)text[i + 1] & 0xC0) == 0x80) continue;
-      const int32_t found = qn_vocab_find_hashed(&m->vocab, hash, prefix, text + start, i + 1 - start);
-      if (found >= 0) id = found, end = i + 1;
+    for (; end > start; end--) {
+      if (end < length && ((uint8_t)text[end] & 0xC0) == 0x80) continue;
+      id = qn_vocab_find_hashed(&m->vocab, hashes[end - start - 1], prefix, text + start, end - start);
+      if (id >= 0) break;
     }
     if (id < 0) {
       out->count = before;

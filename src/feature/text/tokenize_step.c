@@ -85,10 +85,11 @@ static void lay_out(qn_stage *s, const tokenize *own, int64_t texts, int64_t len
   const bool with_offsets = s->result_count == 4;
   for (int64_t i = 0; i < texts; i++) {
     const size_t begin = i ? own->ends[i - 1] : 0, count = own->ends[i] - begin, before = t->pad_left ? (size_t)length - count : 0;
+    const qn_coded *list = own->encoder.out.list + begin;
     for (size_t k = 0; k < (size_t)length; k++) {
       const size_t at = (size_t)i * (size_t)length + k;
-      const bool real = k >= before && k < before + count;
-      const qn_coded c = real ? own->encoder.out.list[begin + k - before] : (qn_coded){t->pad_id, t->pad_type, 0, 0};
+      const bool real = k - before < count; /* unsigned: also false before */
+      const qn_coded c = real ? list[k - before] : (qn_coded){t->pad_id, t->pad_type, 0, 0};
       ids[at] = c.id, mask[at] = real, types[at] = c.type;
       if (with_offsets) offsets[2 * at] = c.from, offsets[2 * at + 1] = c.to;
     }

@@ -15,6 +15,13 @@ bool qn_vocab_open(qn_vocab *v, qn_pool *pool, size_t count, size_t size) {
 
 static inline uint32_t place(const qn_vocab *v, uint32_t hash) { return (hash ^ hash >> 16) & v->mask; }
 
+/* Short texts: a call of memcmp would take longer than this. */
+static inline bool same(const char *a, const char *b, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (a[i] != b[i]) return false;
+  return true;
+}
+
 int32_t qn_vocab_find_hashed(const qn_vocab *v, uint32_t hash, qn_string prefix, const char *text, size_t length) {
   if (!v->slots) return -1;
   for (uint32_t at = place(v, hash);; at = (at + 1) & v->mask) {
@@ -22,8 +29,7 @@ int32_t qn_vocab_find_hashed(const qn_vocab *v, uint32_t hash, qn_string prefix,
     if (s->id < 0) return -1;
     if (s->hash != hash) continue;
     const qn_string t = v->texts[s->id];
-    if (t.length == prefix.length + length && (!prefix.length || !memcmp(t.data, prefix.data, prefix.length)) && (!length || !memcmp(t.data + prefix.length, text, length)))
-      return s->id;
+    if (t.length == prefix.length + length && same(t.data, prefix.data, prefix.length) && same(t.data + prefix.length, text, length)) return s->id;
   }
 }
 
