@@ -114,6 +114,7 @@ int qnf_run(qnf_pipeline *p, int first, int last) { return (int)qn_pipeline_run(
 
 int qnf_slot_count(const qnf_pipeline *p) { return qn_pipeline_slot_count(p->core); }
 int qnf_result_count(const qnf_pipeline *p) { return qn_pipeline_result_count(p->core); }
+int qnf_slot_step(const qnf_pipeline *p, int i) { return qn_pipeline_slot_step(p->core, i); }
 const char *qnf_slot_name(const qnf_pipeline *p, int i) { return qn_pipeline_slot(p->core, i)->name; }
 const char *qnf_slot_type(const qnf_pipeline *p, int i) { return qn_dtype_name(qn_pipeline_slot(p->core, i)->tensor.dtype); }
 int qnf_slot_rank(const qnf_pipeline *p, int i) { return qn_pipeline_slot(p->core, i)->tensor.rank; }

@@ -68,7 +68,7 @@ $(OUT)/libquern.a: $(CORE_OBJ) $(filter-out $(CORE_OBJ),$(patsubst %.c,$(OUT)/%.
 # The feature extractors: $(DIST)/quern-features.wasm, for pictures quern-pictures.wasm, for text quern-text.wasm, each with a memory of its own: make VARIANT=simd features.
 # No relaxed SIMD: a feature is the same number on every machine. emmalloc: few blocks, so the small allocator will do.
 TEXT_SRC      := $(call rwildcard,src/feature/text,%.c)
-STEP_BASE     := $(addprefix src/base/,status.c memory.c dtype.c value.c math64.c angle64.c) $(addprefix src/feature/,pipeline.c settings.c step.c)
+STEP_BASE     := $(addprefix src/base/,status.c memory.c dtype.c value.c math64.c angle64.c) src/kernel/number_text.c $(addprefix src/feature/,pipeline.c settings.c step.c)
 FEATURES_SRC  := $(STEP_BASE) src/kernel/fft.c src/kernel/rfft.c $(filter-out $(TEXT_SRC) $(STEP_BASE) src/feature/ocr.c src/feature/step_table.c,$(call rwildcard,src/feature,%.c))
 TEXT_SRC      += $(STEP_BASE) src/kernel/utf8.c
 FEATURES_OBJ  := $(FEATURES_SRC:%.c=$(OUT)/%.o) $(OUT)/glue/features_exports.o $(OUT)/glue/libm.o $(OUT)/glue/strtod.o

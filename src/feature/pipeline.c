@@ -202,7 +202,7 @@ qn_status qn_pipeline_input(qn_pipeline *p, const char *name, qn_dtype dtype, in
     if (!kept) return no_memory(p, err);
     qn_free(in->name);
     in->name = kept, in->text_size = text_size, in->longest = rank ? dims[rank - 1] : 1;
-    in->slot = (qn_slot){kept, t, rank ? dims[0] : 1};
+    in->slot = (qn_slot){.name = kept, .tensor = t, .most_rows = rank ? dims[0] : 1};
   }
   p->input_count++;
   return QN_OK;
@@ -218,13 +218,14 @@ static const qn_slot *slot_named(const qn_pipeline *p, const char *name) {
 /* The tensors that a step takes: those it names, else the results of the step before, else the inputs of the pipeline. */
 static qn_status find_inputs(qn_pipeline *p, node *n, qn_error *err) {
   qn_stage *s = &n->stage;
-  const int32_t before = n == p->nodes ? p->input_count : n[-1].stage.result_count;
+  const bool source = n == p->nodes || s->type->of_source;
+  const int32_t before = source ? p->input_count : n[-1].stage.result_count;
   const int32_t count = n->input_names ? cJSON_IsString(n->input_names) ? 1 : cJSON_GetArraySize(n->input_names) : before;
   const qn_slot **inputs = qn_pool_alloc(&p->plan_pool, ((size_t)count + 1) * sizeof *inputs);
   if (!inputs) return no_memory(p, err);
   for (int32_t i = 0; i < count; i++) {
     const char *name = text_at(n->input_names, i);
-    inputs[i] = name ? slot_named(p, name) : p->slots[p->slot_count - before + i];
+    inputs[i] = name ? slot_named(p, name) : source ? p->slots[i] : p->slots[p->slot_count - before + i];
     if (inputs[i]) continue;
     char words[512] = "";
     for (int32_t k = 0; k < p->slot_count; k++) qn_words_add(words, sizeof words, p->slots[k]->name, strlen(p->slots[k]->name));
@@ -340,4 +341,9 @@ qn_status qn_pipeline_run(qn_pipeline *p, bool first, bool last, qn_error *err) 
 
 int32_t qn_pipeline_slot_count(const qn_pipeline *p) { return p->planned ? p->slot_count : 0; }
 const qn_slot *qn_pipeline_slot(const qn_pipeline *p, int32_t i) { return p->planned && i >= 0 && i < p->slot_count ? p->slots[i] : NULL; }
+int32_t qn_pipeline_slot_step(const qn_pipeline *p, int32_t i) {
+  int32_t step = -1;
+  for (i -= p->input_count; p->planned && i >= 0 && step + 1 < p->node_count; i -= p->nodes[step].stage.result_count) step++;
+  return step;
+}
 int32_t qn_pipeline_result_count(const qn_pipeline *p) { return p->planned ? p->nodes[p->node_count - 1].stage.result_count : 0; }

@@ -40,6 +40,7 @@ qn_status qn_pipeline_run(qn_pipeline *p, bool first, bool last, qn_error *err);
  * next plan or run. */
 int32_t qn_pipeline_slot_count(const qn_pipeline *p);
 const qn_slot *qn_pipeline_slot(const qn_pipeline *p, int32_t i);
+int32_t qn_pipeline_slot_step(const qn_pipeline *p, int32_t i); /* the index of the step that made it, −1 for an input */
 int32_t qn_pipeline_result_count(const qn_pipeline *p);
 
 #endif

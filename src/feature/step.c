@@ -29,7 +29,7 @@ void qn_stage_rows(qn_stage *s, int result, int64_t rows) {
 qn_status qn_stage_takes(const qn_stage *s, int count, qn_dtype dtype, int rank, qn_error *err) {
   char shape[QN_SHAPE_TEXT];
   if (count >= 0 ? s->input_count != count : s->input_count < 1)
-    return qn_stage_fail(s, err, QN_ERR_ARGUMENT, "it takes %s%d input%s, got %d", count < 0 ? "at least " : "", count < 0 ? 1 : count, count == 1 ? "" : "s", s->input_count);
+    return qn_stage_fail(s, err, QN_ERR_ARGUMENT, "it takes %s%d input%s, got %d", count < 0 ? "at least " : "", count < 0 ? 1 : count, count == 1 || count < 0 ? "" : "s", s->input_count);
   for (int i = 0; i < s->input_count; i++) {
     const qn_tensor *t = qn_stage_in(s, i);
     if (dtype != QN_UNDEFINED && t->dtype != dtype)

@@ -55,6 +55,8 @@ typedef struct qn_slot {
   const char *name;
   qn_tensor tensor;
   int64_t most_rows; /* dims[0] as planned */
+  const qn_string *columns; /* of rows: names of the last axis's first `column_count` places, for messages; NULL: none */
+  int32_t column_count;
 } qn_slot;
 
 /* What is known of the source beside its numbers. Steps that change it do so in `plan`; the pipeline of the answers gets what that of the
@@ -100,6 +102,7 @@ typedef struct qn_step_type {
   qn_status (*plan)(qn_stage *s, qn_error *err);
   /* Computes. dims[0] of inputs may be smaller than planned; it sets dims[0] and count of results that vary (qn_stage_rows). */
   qn_status (*run)(qn_stage *s, qn_error *err);
+  bool of_source;           /* without "input" it takes the inputs of the pipeline, wherever it stands */
 } qn_step_type;
 
 /* A step in a pipeline. */

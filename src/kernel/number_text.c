@@ -77,6 +77,39 @@ static bool word(const char *text, size_t length, const char *lower) {
   return i == length && !lower[i];
 }
 
+/* A sum of two doubles with 106 bits (T. J. Dekker 1971, "A floating-point technique for extending the available precision"). */
+typedef struct pair {
+  double high, low;
+} pair;
+
+static pair sum_of(double high, double low) { /* |high| ≥ |low| */
+  const double sum = high + low;
+  return (pair){sum, low - (sum - high)};
+}
+
+static pair product_of(pair a, pair b) {
+  const double split = 134217729, p = a.high * b.high; /* 2^27 + 1 */
+  const double s = split * a.high, t = split * b.high, ah = s - (s - a.high), bh = t - (t - b.high), al = a.high - ah, bl = b.high - bh;
+  return sum_of(p, ((ah * bh - p) + ah * bl + al * bh) + al * bl + (a.high * b.low + a.low * b.high));
+}
+
+/* mantissa · 10^exponent as mantissa · 5^exponent · 2^exponent, rounded once: what a program in JavaScript or Python wrote is read as the same
+ * number, which categories need. */
+static double decimal(uint64_t mantissa, int exponent) {
+  pair x = sum_of((double)(mantissa >> 32) * 4294967296.0, (double)(uint32_t)mantissa), power = {1, 0}, five = {5, 0};
+  const int n = exponent < -400 || exponent > 400 ? 400 : exponent < 0 ? -exponent : exponent;
+  for (int bits = n; bits; bits >>= 1, five = product_of(five, five))
+    if (bits & 1) power = product_of(power, five);
+  union { uint64_t bits; double value; } two = {(uint64_t)(1023 + (exponent < 0 ? -n : n)) << 52};
+  if (exponent >= 0) {
+    x = product_of(x, power);
+    return (x.high + x.low) * two.value;
+  }
+  const double quotient = x.high / power.high;
+  const pair back = product_of((pair){quotient, 0}, power);
+  return (quotient + (((x.high - back.high) - back.low) + x.low) / power.high) * two.value;
+}
+
 bool qn_parse_number(const char *text, size_t length, double *value, uint64_t *integer, bool *is_integer) {
   size_t i = 0;
   while (i < length && (text[i] == ' ' || (text[i] >= 9 && text[i] <= 13))) i++;
@@ -120,11 +153,7 @@ bool qn_parse_number(const char *text, size_t length, double *value, uint64_t *i
     exponent += minus ? -e : e;
   }
   if (i != length) return false;
-  double x = (double)mantissa;
-  if (mantissa && exponent) {
-    if (exponent < -300) { x = scale10(x, -300); exponent += 300; } /* keeps the power itself in range */
-    x = scale10(x, exponent);
-  }
+  const double x = decimal(mantissa, exponent);
   *value = negative ? -x : x;
   *integer = negative ? 0 - whole : whole;
   return true;

@@ -146,6 +146,15 @@ TEST(text) {
   CHECK(qn_parse_number("+INF", 4, &v, &whole, &integer) && v == INFINITY);
   CHECK(qn_parse_number("1e99999", 7, &v, &whole, &integer) && v == INFINITY);
   CHECK(qn_parse_number("1e-99999", 8, &v, &whole, &integer) && v == 0);
+  ok = true;
+  for (int i = 0; i < 20000; i++) { /* what another program wrote with 17 digits is the same number */
+    char text[40];
+    const double x = ldexp(1 + bits() / 4294967296.0 + bits() / 18446744073709551616.0, (int)(bits() % 2040) - 1020);
+    ok = ok && qn_parse_number(text, (size_t)snprintf(text, sizeof text, "%.17g", x), &v, &whole, &integer) && v == x;
+  }
+  CHECK(ok);
+  const char *shorts[] = {"3.14159", "0.1", "1e22", "1e23", "8.5e-7", "123456.789", "0.30000000000000004", "9007199254740993", "5e-324", "1.7976931348623157e308"};
+  for (size_t i = 0; i < sizeof shorts / sizeof *shorts; i++) CHECK(qn_parse_number(shorts[i], strlen(shorts[i]), &v, &whole, &integer) && v == strtod(shorts[i], NULL));
   CHECK(!qn_parse_number("", 0, &v, &whole, &integer) && !qn_parse_number("1x", 2, &v, &whole, &integer) && !qn_parse_number("e5", 2, &v, &whole, &integer));
 }
 

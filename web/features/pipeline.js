@@ -152,12 +152,25 @@ async function unpack(spec, source) {
 /** @type {Record<string, string>} */
 const NAMES = { picture: 'pictures', sound: 'sound', text: 'text', rows: 'rows', strokes: 'strokes', any: 'tensors' };
 
-/** One tensor for each member: texts where a row has a text, else numbers; what is missing is NaN or "". @param {Record<string, any>[]} rows @returns {NamedTensor[]} */
+/** @param {any} v */
+const isList = (v) => Array.isArray(v) || (ArrayBuffer.isView(v) && !(v instanceof DataView));
+
+/**
+ * One tensor for each member: texts where a row has a text, else numbers; what is missing is NaN or "". One object of lists is columns.
+ * @param {Record<string, any>[]} rows
+ * @returns {NamedTensor[]}
+ */
 function columnsOf(rows) {
-  return [...new Set(rows.flatMap((row) => Object.keys(row)))].map((name) => {
-    const values = rows.map((row) => row[name]);
-    if (values.some((v) => typeof v === 'string')) return { name, type: 'string', dims: [rows.length], data: values.map((v) => (v === undefined || v === null ? '' : String(v))) };
-    return { name, type: 'float64', dims: [rows.length], data: Float64Array.from(values, (v) => (v === undefined || v === null ? NaN : Number(v))) };
+  const members = rows.length === 1 ? Object.entries(rows[0]) : [];
+  const lists = members.some(([, v]) => isList(v)) ? members.map(([name, v]) => /** @type {[string, any[]]} */ ([name, Array.from(isList(v) ? v : [v])])) : null;
+  const columns = lists ?? [...new Set(rows.flatMap((row) => Object.keys(row)))].map((name) => /** @type {[string, any[]]} */ ([name, rows.map((row) => row[name])]));
+  return columns.map(([name, values]) => {
+    if (values.length !== columns[0][1].length)
+      throw new QuernError('bad-argument', `column '${name}' has ${values.length} rows, column '${columns[0][0]}' has ${columns[0][1].length}`);
+    const wrong = values.findIndex((v) => !['string', 'number', 'boolean', 'bigint', 'undefined'].includes(typeof v) && v !== null);
+    if (wrong >= 0) throw new QuernError('bad-argument', `column '${name}', row ${wrong}: the value is ${isList(values[wrong]) ? 'a list' : `of type ${typeof values[wrong]}`}, not a number or a text`);
+    if (values.some((v) => typeof v === 'string')) return { name, type: 'string', dims: [values.length], data: values.map((v) => String(v ?? '')) };
+    return { name, type: 'float64', dims: [values.length], data: Float64Array.from(values, (v) => Number(v ?? NaN)) };
   });
 }
 

@@ -48,4 +48,4 @@ static qn_status run(qn_stage *s, qn_error *err) {
   return QN_OK;
 }
 
-const qn_step_type qn_step_nearest = {"nearest", params, PARAMS, .answer = QN_ANSWER_ROWS, .plan = plan, .run = run};
+const qn_step_type qn_step_nearest = {"nearest", params, PARAMS, .answer = QN_ANSWER_ROWS, .whole = true, .plan = plan, .run = run};

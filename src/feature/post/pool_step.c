@@ -61,4 +61,4 @@ static qn_status run(qn_stage *s, qn_error *err) {
   return QN_OK;
 }
 
-const qn_step_type qn_step_pool = {"pool", params, PARAMS, .plan = plan, .run = run};
+const qn_step_type qn_step_pool = {"pool", params, PARAMS, .whole = true, .plan = plan, .run = run};
