@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 /**
  * @param {string} recipe URL of the recipe's folder, which holds manifest.json
  * @param {string} source folder inside `base` that has the files
- * @param {'node_modules' | '.models'} [base]
+ * @param {'node_modules' | '.models' | '.'} [base]
  * @param {Record<string, (folder: string) => Promise<string>>} [made] texts that the recipe makes of the files, by the name in the manifest
  */
 export async function pack(recipe, source, base = 'node_modules', made = {}) {

@@ -176,6 +176,38 @@ async function checkSpeech() {
   spoken.forEach((segment, i) => segment.forEach((second, k) => assert.ok(Math.abs(second - expected[i][k]) < 0.1, `${second} s, expected ${expected[i][k]} s`)));
 }
 
+test('judges a row of numbers, by keyboard, and says what is no number', { skip: judge() }, async () => {
+  await page.focus('#tab-judge');
+  await page.keyboard.press('Enter');
+  assert.equal(await page.getAttribute('#tab-judge', 'aria-selected'), 'true');
+  await page.focus('#judge-malignant');
+  await page.keyboard.press('Enter');
+  await checkVerdict('Malignant', '99.6 %');
+  await page.fill('#judge-form [name=area]', 'large');
+  await page.waitForSelector('#judge-form [name=area][aria-invalid=true]');
+  assert.match(await page.textContent('#judge-alert'), /column 'area', row 0: the value is 'large', not a number/);
+  await page.fill('#judge-form [name=area]', '');
+  await page.waitForFunction(() => /1 left open/.test(document.getElementById('judge-status').textContent));
+  assert.equal(await page.textContent('#judge-alert'), '');
+  await page.click('#judge-benign');
+  await checkVerdict('Benign', '18.7 %');
+  await page.setViewportSize({ width: 320, height: 640 });
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 320);
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await page.click('#judge-clear');
+  await page.waitForSelector('#judge-answer', { state: 'hidden' });
+});
+
+/** @param {string} word @param {string} share of malignant, as scikit-learn has it */
+async function checkVerdict(word, share) {
+  await page.waitForFunction((text) => document.getElementById('judge-share').textContent.endsWith(text) && !document.getElementById('judge-answer').hidden, share, { timeout: PATIENCE });
+  assert.match(await page.textContent('#judge-verdict'), new RegExp(`^${word}`));
+}
+
+function judge() {
+  return skip || (existsSync(path.join(DIST, 'models/cancer/manifest.json')) ? false : 'SKIP: models/cancer is not built');
+}
+
 test('nothing complained, nothing was sent, nobody else was asked', { skip }, () => {
   assert.deepEqual(complaints, []);
 });

@@ -3,12 +3,14 @@ import { DIST, MODELS, program, waitFor } from './engine.js';
 import { startRead } from './read.js';
 import { startHear } from './hear.js';
 import { startInside } from './inside.js';
+import { startJudge } from './judge.js';
 
 const $ = (id) => document.getElementById(id);
 
 waitFor(keepForLater());
 const parts = { read: startRead(), hear: startHear(), inside: startInside() };
 tabs();
+parts.judge = startJudge();
 connection();
 
 // ARIA tabs: arrows move and choose, Home and End jump; the address remembers the choice.
@@ -22,7 +24,7 @@ function tabs() {
       other.setAttribute('aria-selected', String(chosen));
       other.tabIndex = chosen ? 0 : -1;
       panelOf(other).hidden = !chosen;
-      if (!chosen) parts[panelOf(other).id].stop(); // camera and microphone do not run behind a closed tab
+      if (!chosen) parts[panelOf(other).id]?.stop(); // camera and microphone do not run behind a closed tab
     }
     if (focus) tab.focus();
     history.replaceState(null, '', `#${panelOf(tab).id}`);
@@ -52,6 +54,7 @@ function connection() {
     if (!url) return Boolean(await caches.match(new URL('report.js', DIST).href));
     return (await (await program('index.js')).cache.list()).packages.some((p) => p.url === url);
   };
+  needs.judge = MODELS.cancer;
   const show = async () => {
     const panel = Object.keys(parts).find((id) => !$(id).hidden) ?? 'read';
     const kept = Boolean(navigator.serviceWorker?.controller && await isKept(needs[panel]));

@@ -2,6 +2,7 @@
 
 export const DIST = new URL('../../dist/', import.meta.url);
 export const MODELS = {
+  cancer: new URL('models/cancer/manifest.json', DIST).href,
   ocr: new URL('models/ocr/manifest.json', DIST).href,
   vad: new URL('models/vad/manifest.json', DIST).href,
 };
