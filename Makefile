@@ -42,6 +42,7 @@ models: node_modules ## the demo's packages into dist/models/, test models into 
 	@node tools/fetch-models.mjs
 	@for name in face lines; do node models/$$name/build.mjs || echo "models: models/$$name is left out; its tests are skipped" >&2; done
 	@tools/make-bench-models.sh
+	@node models/cancer/build.mjs
 
 # -- native -------------------------------------------------------------------------------------------------------------
 # The kernels run in plain C natively, under the sanitizers in the tests.
@@ -61,7 +62,7 @@ deps/cjson/cJSON.c:
 build/%/deps/cjson/cJSON.o: NATIVE_FLAGS += $(CJSON_FLAGS)
 
 native: build/native/libquern.a build/native/run_cases ## the core as a library, and the runner of ONNX test cases
-asan: $(C_TESTS:%=build/asan/%) build/asan/run_cases build/asan/list_operators $(FUZZ_TOOLS:%=build/asan/%)
+asan: $(C_TESTS:%=build/asan/%) build/asan/run_cases build/asan/list_operators build/asan/list_steps $(FUZZ_TOOLS:%=build/asan/%)
 
 build/native/%.o: %.c
 	@mkdir -p $(@D)
@@ -77,7 +78,7 @@ build/native/run_cases: build/native/tests/conformance/run_cases.o build/native/
 	@$(CC) $^ -lm -o $@
 build/asan/run_cases: build/asan/tests/conformance/run_cases.o build/asan/libquern.a
 	@$(CC) $(SANITIZE) $^ -lm -o $@
-build/asan/list_operators: build/asan/tests/conformance/list_operators.o build/asan/libquern.a
+build/asan/list_operators build/asan/list_steps: build/asan/%: build/asan/tests/conformance/%.o build/asan/libquern.a
 	@$(CC) $(SANITIZE) $^ -lm -o $@
 $(FUZZ_TOOLS:%=build/asan/%): build/asan/%: build/asan/tests/fuzz/%.o build/asan/libquern.a
 	@$(CC) $(SANITIZE) $^ -lm -o $@
@@ -121,6 +122,10 @@ conformance: wasm js ## ONNX's cases in both builds; writes tests/conformance/RE
 operators: build/asan/list_operators ## docs/OPERATORS.md from the operator table and the last run of make conformance
 	@node tools/operators.mjs $<
 
+.PHONY: steps
+steps: build/asan/list_steps ## docs/STEPS.md from the tables of the steps
+	@node tools/features-table.mjs $<
+
 conformance-native: deps build/asan/run_cases ## the same cases under the sanitizers
 	@node tests/conformance/native.mjs
 
@@ -130,7 +135,9 @@ conformance-threads: deps build/tsan/run_cases ## the same cases with threads, u
 # Several branches add operators at once, so a stale docs/OPERATORS.md is said here and fails in CI, where the branches have met.
 check: node_modules  ## include arrows, types, generated files
 	@node tools/check-includes.mjs && node_modules/.bin/tsc -p web/tsconfig.json && node_modules/.bin/tsc -p tests/types
-	@$(MAKE) -s build/asan/list_operators && node tools/operators.mjs build/asan/list_operators --check $(if $(CI),,|| true)
+	@$(MAKE) -s build/asan/list_operators build/asan/list_steps
+	@node tools/operators.mjs build/asan/list_operators --check $(if $(CI),,|| true)
+	@node tools/features-table.mjs build/asan/list_steps --check $(if $(CI),,|| true)
 
 size: wasm js        ## bytes on the wire by part, against the budget
 	@node tools/size.mjs

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -27,6 +27,7 @@ const CHAIN = file('chain.onnx', model({
   nodes: [{ op: 'Add', in: ['x', 'one'], out: ['a'], name: 'adds' }, { op: 'Mul', in: ['a', 'a'], out: ['b'], name: 'squares' }, { op: 'Sqrt', in: ['b'], out: ['y'], name: 'roots' }],
   inputs: [float('x', ['n'])], outputs: [float('y', ['n'])], initializers: { one: f32([1], 1) },
 }));
+const f2 = (...values) => ({ type: 'float32', dims: [values.length / 2, 2], data: Float32Array.from(values) });
 const f = (...values) => ({ type: 'float32', dims: [values.length], data: Float32Array.from(values) });
 
 describe('npy', () => {
@@ -114,6 +115,42 @@ describe('quern', () => {
     const good = { x: t([1, 1, 2, 2], 1, 2, 3, 4), c: t([1, 2, 2, 2], 1, 2, 3, 4, 10, 20, 30, 40), p: t([1, 2, 1, 2], 3, 4, 30, 40) };
     assert.match(quern('compare', conv, file('conv.npz', writeNpz(good))).out, /2 of 2 recorded values agree/);
     assert.match(quern('compare', conv, file('conv2.npz', writeNpz({ ...good, p: t([1, 2, 1, 2], 3, 4, 30, 41) }))).out, /'p', computed by MaxPool 'pool'/);
+  });
+
+  test('compare names the first step of a package that differs', () => {
+    // (x − 1) / 2 by steps, squares by the model, their best by a step
+    const at = path.join(folder, 'steps');
+    mkdirSync(at);
+    writeFileSync(path.join(at, 'model.onnx'), model({ nodes: [{ op: 'Mul', in: ['v', 'v'], out: ['y'], name: 'squares' }], inputs: [float('v', ['n', 2])], outputs: [float('y', ['n', 2])] }));
+    const steps = [{ step: 'select', columns: ['a', 'b'] }, { step: 'scale', center: 1, scale: 2, as: 'scaled' }, { step: 'concat' }];
+    const manifest = { name: 'steps', version: '1.0.0', models: { model: 'model.onnx' }, features: steps, outputs: [{ step: 'argmax', labels: ['a', 'b'] }] };
+    const write = (changes = {}) => writeFileSync(path.join(at, 'manifest.json'), JSON.stringify({ ...manifest, ...changes }));
+    write();
+    const d = (dims, ...values) => ({ type: 'float64', dims, data: Float64Array.from(values) });
+    const source = { a: d([2], 3, 5), b: d([2], 7, 1) };
+    const good = { ...source, 'features[0]': d([2, 2], 3, 7, 5, 1), scaled: d([2, 2], 1, 3, 2, 0), 'features[2]': f2(1, 3, 2, 0), y: f2(1, 9, 4, 0), 'outputs[0].score': f(9, 4), label: { type: 'string', dims: [2], data: ['b', 'a'] } };
+    assert.equal(quern('compare', at, file('s.npz', writeNpz(good))).out.trim(), '6 of 6 recorded values agree');
+    const differs = (changes) => quern('compare', at, file('s2.npz', writeNpz({ ...good, ...changes })));
+    const bad = differs({ scaled: d([2, 2], 1, 3, 2, 1), y: f2(1, 9, 4, 1) });
+    assert.equal(bad.status, 1);
+    assert.match(bad.out, /4 of 6 recorded values agree\nthe first that differs is 'scaled', computed by scale 'features\[1\]': 1 of 4 elements differ; most at element 3: 0, recorded was 1/);
+    assert.match(differs({ y: f2(1, 9, 4, 1) }).out, /'y', computed by Mul 'squares'/);
+    assert.match(differs({ label: { type: 'string', dims: [2], data: ['b', 'b'] } }).out, /'label', computed by argmax 'outputs\[0\]': element 1 is "a", recorded was "b"/);
+    assert.match(quern('compare', at, file('s3.npz', writeNpz(source)), '--expected', file('s4.npz', writeNpz({ scaled: f2(1, 3, 2, 0.5) }))).out, /'scaled', computed by scale/);
+    assert.match(quern('compare', at, file('s5.npz', writeNpz({ c: f(1) }))).err, /there is no source: the steps take columns, given are c/);
+
+    const seen = quern('inspect', at);
+    assert.match(seen.out, /Features +\[\{"step":"select","columns":\["a","b"\]\},/);
+    assert.equal(seen.status, 0);
+    write({ features: [steps[0], { step: 'scale', centre: 1 }] });
+    for (const command of ['inspect', 'verify']) {
+      const wrong = quern(command, at);
+      assert.equal(wrong.status, 1, command);
+      assert.match(wrong.out + wrong.err, /features\[1\] 'scale': there is no parameter 'centre'; it takes center, scale, offset, least, most/);
+    }
+    const packed = quern('pack', path.join(at, 'model.onnx'), '-o', path.join(folder, 'packed'), '--outputs', file('o.json', '[{"step":"argmx"}]'));
+    assert.equal(packed.status, 1);
+    assert.match(packed.err, /outputs\[0\]: there is no step 'argmx'; there are/);
   });
 
   test('profile', () => {

@@ -12,11 +12,13 @@ import { version } from '../core/version.js';
 import { inspectionText, profileText } from '../report/text.js';
 import { guessShape, randomInputs } from '../report/random-inputs.js';
 import { compare } from './compare.js';
+import { compareSteps } from './compare-steps.js';
 import { secretOf } from '../pack/encryption.js';
 import { isPackage, modelOf, openPackage, sourceOf } from '../pack/package-folder.js';
 import { readNpy, readNpz, writeNpz } from './npy.js';
 import { PACKAGE_COMMANDS, PACKAGE_USAGE } from './package-commands.js';
 import { packageText } from './package-text.js';
+import { hasSteps, stepsProblem } from '../pack/steps.js';
 import { Usage } from './usage.js';
 
 const USAGE = `quern ${version}: runs ONNX models
@@ -26,7 +28,9 @@ const USAGE = `quern ${version}: runs ONNX models
                                                    random numbers for the inputs that are not given
   quern compare MODEL INPUTS.npz [--expected VALUES.npz] [--rtol 1e-3] [--atol 1e-5]
                                                    names the first node whose result is not the recorded one; without --expected
-                                                   the values recorded are those in INPUTS.npz that are no inputs
+                                                   the values recorded are those in INPUTS.npz that are no inputs. Of a package with
+                                                   steps INPUTS.npz has the picture, the sound (and its rate), the text or the columns,
+                                                   and recorded are also results of steps: "features[1]", "outputs[0]", or their names
   quern profile MODEL [--runs 10] [--shape …] [--input …]
                                                    time by operator and node
 ${PACKAGE_USAGE}
@@ -89,8 +93,23 @@ async function inspectPackage(opened, { json, role, shape, deterministic }) {
     models[name] = await inspectLocal(source, { externalData, shapes, deterministic });
     if (models[name].problem) process.exitCode = 1;
   }
-  if (json) return console.log(JSON.stringify({ manifest, models }, null, 1));
-  console.log([packageText(opened), ...Object.entries(models).map(([name, found]) => inspectionText(name, found))].join('\n\n'));
+  const problem = await stepsProblem(folder, manifest);
+  if (problem) process.exitCode = 1;
+  if (json) return console.log(JSON.stringify({ manifest, models, ...(problem ? { problem } : {}) }, null, 1));
+  console.log([packageText(opened) + (problem ? `\nThe steps cannot run: ${problem}` : ''), ...Object.entries(models).map(([name, found]) => inspectionText(name, found))].join('\n\n'));
+}
+
+/** @param {ReturnType<typeof compare>} result @param {number} total how many values were recorded @param {boolean} [json] */
+function showComparison(result, total, json) {
+  const { first, agreed, absent } = result;
+  if (json) return console.log(JSON.stringify(result, null, 1));
+  console.log(`${agreed.length} of ${total} recorded values agree`);
+  if (first) {
+    console.log(`the first that differs is '${first.output}', computed by ${first.op}${first.node ? ` '${first.node}'` : ''}: ${first.why}`);
+    process.exitCode = 1;
+  } else if (absent.length) {
+    console.log(`not computed as such, since passes folded or fused them: ${absent.join(', ')}`);
+  }
 }
 
 /** @param {string[]} args */
@@ -123,19 +142,15 @@ async function main(args) {
     if (command === 'compare') {
       const given = tensorsOf([...rest, ...o.input]);
       const feeds = Object.fromEntries(Object.entries(given).filter(([name]) => model.inputs.some((p) => p.name === name)));
+      const tolerance = { rtol: Number(o.rtol), atol: Number(o.atol) };
+      if (opened?.manifest.features && hasSteps(opened.manifest) && !Object.keys(feeds).length) {
+        const recorded = o.expected ? readNpz(readFileSync(o.expected), o.expected) : null;
+        const { total, ...result } = await compareSteps(model, opened, given, recorded, tolerance);
+        return showComparison(result, total, o.json);
+      }
       const expected = o.expected ? readNpz(readFileSync(o.expected), o.expected) : Object.fromEntries(Object.entries(given).filter(([name]) => !(name in feeds)));
       if (!Object.keys(expected).length) throw new Usage('there is nothing to compare with: no recorded values were given');
-      const result = compare(model, feedsOf(model, feeds, shapes), expected, { rtol: Number(o.rtol), atol: Number(o.atol) });
-      if (o.json) return console.log(JSON.stringify(result, null, 1));
-      console.log(`${result.agreed.length} of ${Object.keys(expected).length} recorded values agree`);
-      if (result.first) {
-        const { op, node, output, why } = result.first;
-        console.log(`the first that differs is '${output}', computed by ${op}${node ? ` '${node}'` : ''}: ${why}`);
-        process.exitCode = 1;
-      } else if (result.absent.length) {
-        console.log(`not computed as such, since passes folded or fused them: ${result.absent.join(', ')}`);
-      }
-      return;
+      return showComparison(compare(model, feedsOf(model, feeds, shapes), expected, tolerance), Object.keys(expected).length, o.json);
     }
     const feeds = feedsOf(model, tensorsOf([...rest, ...o.input]), shapes);
     if (command === 'run') {

@@ -234,9 +234,9 @@ export class FeatureModule {
     return [...found].map(([name, i]) => ({ name, .../** @type {any} */ (this.#slot(pipeline, i)) }));
   }
 
-  /** All tensors of the last run in order, for comparisons. @param {number} pipeline @returns {NamedTensor[]} */
+  /** All tensors of the last run in order, each with the index of the step that made it (-1: an input), for comparisons. @param {number} pipeline @returns {(NamedTensor & { step: number })[]} */
   slots(pipeline) {
-    return Array.from({ length: this.call('slot_count', pipeline) }, (_, i) => ({ name: this.#text(this.call('slot_name', pipeline, i)), .../** @type {any} */ (this.#slot(pipeline, i)) }));
+    return Array.from({ length: this.call('slot_count', pipeline) }, (_, i) => ({ name: this.#text(this.call('slot_name', pipeline, i)), step: this.call('slot_step', pipeline, i), .../** @type {any} */ (this.#slot(pipeline, i)) }));
   }
 
   /** @param {number} pipeline @param {number} i @returns {TensorLike} */

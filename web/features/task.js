@@ -12,14 +12,14 @@ import { Pipeline, filesNamed, moduleOf } from './pipeline.js';
  */
 
 /** Every name that steps take by "input". @param {any} steps @returns {string[]} */
-const inputNames = (steps) => (Array.isArray(steps) ? steps.flatMap((step) => step?.input ?? []) : []).filter((name) => typeof name === 'string');
+export const inputNames = (steps) => (Array.isArray(steps) ? steps.flatMap((step) => step?.input ?? []) : []).filter((name) => typeof name === 'string');
 
 /** The module of the features, where it has the steps of the answers too: then the page fetches one. @param {unknown} features @param {any} outputs */
 async function sameModule(features, outputs) {
   const name = moduleOf(features);
-  if (name !== 'pictures' || !Array.isArray(outputs)) return 'features';
+  if (name !== 'pictures' || !Array.isArray(outputs)) return moduleOf(outputs);
   const known = new Set((await getModule(name)).describe().map((step) => step.name));
-  return outputs.every((step) => known.has(step?.step)) ? name : 'features';
+  return outputs.every((step) => known.has(step?.step)) ? name : moduleOf(outputs);
 }
 
 export class StepsTask {
@@ -47,7 +47,7 @@ export class StepsTask {
       for (const name of filesNamed(steps, Object.keys(entries))) files.set(name, await pack.bytes(entries[name]));
       // the first step takes the model's outputs, not also what later steps take of the features
       if (side === 'outputs' && shared.length && steps[0]?.input === undefined) steps = [{ ...steps[0], input: outputNames }, ...steps.slice(1)];
-      return Pipeline.create(side, steps, files);
+      return side === 'features' ? Pipeline.create(side, steps, files) : Pipeline.create(side, steps, files, await sameModule(manifest.features, steps));
     };
     const features = await make('features');
     try {

@@ -9,6 +9,7 @@ import { casesOf, changeOf, loadEntry, loadOnnx, putGolden, tensorsOnly } from '
 import { decrypt, encrypt } from './encryption.js';
 import { PackError, putFile, putManifest, writeWhole } from './package-folder.js';
 import { addVersion, checkRange, checkVersion } from './pointer.js';
+import { stepsProblem } from './steps.js';
 import { preloadTags } from './preload.js';
 import { quantize } from './quantize.js';
 import { cutShards, isParameter } from './shards.js';
@@ -122,6 +123,8 @@ async function write(o) {
   const all = { schema: 2, name, version, title, license, runtime, task, encryption: o.secret && { algorithm: 'AES-256-GCM', key: o.secret.id }, models, labels: o.labels && put('labels', o.labels),
     files: Object.keys(files).length ? files : undefined, options, features, outputs, state };
   const manifest = /** @type {Manifest} */ (Object.fromEntries(Object.entries(all).filter(([, v]) => v !== undefined)));
+  const steps = await stepsProblem(o.folder, manifest);
+  if (steps) throw new PackError(steps);
   const { hash, size } = putManifest(o.folder, manifest);
   writeWhole(path.join(o.folder, 'model.d.ts'), declarations(manifest));
   writeWhole(path.join(o.folder, 'preload.html'), preloadTags(manifest, hash, o.base));

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { checkGolden } from './golden.js';
 import { filesOf, openPackage, readEntry, readJson } from './package-folder.js';
 import { checkPointer } from './pointer.js';
+import { stepsProblem } from './steps.js';
 
 /**
  * problems: what is wrong, each a sentence. unused: files that belong to no version.
@@ -73,6 +74,8 @@ export async function verify(target, { keys = [], golden = true, version, secret
           found.problems.push(`version ${manifest.version}, models.${role} does not run: ${messageOf(error)}`);
         }
       }
+      const steps = whole ? await stepsProblem(at, manifest) : '';
+      if (steps) found.problems.push(`version ${manifest.version}, ${steps}`);
     } catch (error) {
       found.problems.push(messageOf(error));
     }
