@@ -5,6 +5,7 @@
 #include "graph/describe.h"
 #include "graph/execute.h"
 #include "graph/ir.h"
+#include "graph/planner.h"
 #include "model/onnx.h"
 
 typedef enum stage { READING, RESOLVED, READY, RUNNING, DONE, BROKEN } stage;
@@ -130,6 +131,13 @@ qn_status qn_model_resolve(qn_model *m, bool *rare) {
   return QN_OK;
 }
 
+/* No layout but ONNX's. */
+static void set_plain(qn_ir *g) {
+  g->frame->plain = true;
+  for (int n = 0; n < g->n_nodes; n++)
+    for (int b = 0; b < g->nodes[n].n_bodies; b++) set_plain(g->nodes[n].bodies[b]);
+}
+
 static qn_status finish(qn_model *m) {
   qn_context *c = &m->context;
   if (m->stage == READING) QN_TRY(resolve(m));
@@ -147,10 +155,14 @@ static qn_status finish(qn_model *m) {
   if (!(m->skipped_passes & QN_PASS_FUSE)) QN_TRY(qn_pass_fuse(m->graph));
   QN_TRY(qn_pass_fold(m->graph, false));
   qn_ir_count_readers(c, m->graph);
-  QN_TRY(qn_pass_target(m->graph));
-  qn_ir_count_readers(c, m->graph);
-  QN_TRY(qn_pass_prepare(m->graph));
+  const bool neutral = m->skipped_passes & QN_PASS_TARGET;
+  if (!neutral) {
+    QN_TRY(qn_pass_target(m->graph));
+    qn_ir_count_readers(c, m->graph);
+    QN_TRY(qn_pass_prepare(m->graph));
+  }
   QN_TRY(qn_frame_create(m->graph, &m->frame));
+  if (neutral) set_plain(m->graph);
   m->frame->states = qn_pool_alloc(&c->pool, (size_t)m->graph->n_inputs * sizeof *m->frame->states);
   if (!m->frame->states) return qn_fail(&m->error, QN_ERR_MEMORY, "no memory for the model's inputs");
   for (int i = 0; i < m->graph->n_inputs; i++) m->frame->states[i] = (qn_kept_state){.output = -1, .joined = -1, .rows = -1};
@@ -309,6 +321,43 @@ qn_status qn_run_next(qn_model *m, const qn_plan_step **step) {
   return status;
 }
 
+qn_status qn_run_skip(qn_model *m) {
+  if (m->stage != RUNNING) return wrong_time(m, "a step was passed over");
+  const qn_plan_step *step;
+  QN_TRY(qn_run_next(m, &step));
+  if (!step || (step->step.op->flags & QN_CONTROL) || step->step.dynamic)
+    return qn_fail(&m->error, QN_ERR_STATE, "%s cannot be passed over", step ? step->step.op->name : "the end of a run");
+  m->executor.stack[m->executor.depth - 1]->next_step++;
+  return QN_OK;
+}
+
+qn_status qn_run_whole(qn_model *m) {
+  const int depth = m->executor.depth;
+  const qn_plan_step *step;
+  QN_TRY(qn_run_next(m, &step));
+  if (!step) return QN_OK;
+  const qn_frame *f = m->executor.stack[depth - 1];
+  const int at = f->next_step;
+  const qn_plan *plan = f->current;
+  for (bool done = false; !done && (m->executor.depth > depth || (f->current == plan && f->next_step == at));) {
+    qn_status status = qn_execute(&m->executor, QN_ONE_NODE, &done);
+    if (status != QN_OK) {
+      m->stage = READY;
+      return status;
+    }
+  }
+  return QN_OK;
+}
+
+uint32_t qn_plan_serial(const qn_model *m) { return m->frame && m->frame->current ? m->frame->current->serial : 0; }
+
+const qn_value *qn_plan_need(const qn_model *m, int i) {
+  const qn_plan *p = m->frame ? m->frame->current : NULL;
+  if (!p || i < 0 || i >= p->n_needs) return NULL;
+  const qn_plan_value *v = qn_planner_lookup(m->frame, p, p->needs[i]);
+  return v ? &v->value : NULL;
+}
+
 void qn_run_cancel(qn_model *m) {
   if (m->stage != RUNNING) return;
   for (int i = 0; i < m->executor.depth; i++) {
@@ -338,11 +387,24 @@ const qn_plan_step *qn_plan_step_at(const qn_model *m, int i) {
 bool qn_plan_is_whole(const qn_model *m) { return m->frame && m->frame->current && m->frame->current->complete; }
 
 void qn_step_describe(const qn_plan_step *s, qn_step_info *info) {
-  *info = (qn_step_info){.domain = s->step.op->domain, .op = s->step.op->name, .name = s->step.name, .n_in = s->step.n_in, .n_out = s->step.n_out};
+  *info = (qn_step_info){.domain = s->step.op->domain, .op = s->step.op->name, .name = s->step.name, .n_in = s->step.n_in, .n_out = s->step.n_out,
+                         .opset = s->step.opset, .clamp_min = s->step.clamp_min, .clamp_max = s->step.clamp_max,
+                         .control = s->step.op->flags & QN_CONTROL, .dynamic = s->step.dynamic};
 }
 
 const qn_value *qn_step_input(const qn_plan_step *s, int i) { return i >= 0 && i < s->step.n_in ? s->step.in[i] : NULL; }
 const qn_value *qn_step_output(const qn_plan_step *s, int i) { return i >= 0 && i < s->step.n_out ? s->step.out[i] : NULL; }
+
+const qn_attr *qn_step_attr(const qn_plan_step *s, const char *name) {
+  for (int i = 0; i < s->step.n_attrs; i++)
+    if (!strcmp(s->step.attrs[i].name, name)) return &s->step.attrs[i];
+  return NULL;
+}
+
+qn_place qn_step_place(const qn_value *port) {
+  const qn_plan_value *v = (const qn_plan_value *)(const void *)port; /* a step's ports are the first members of plan values */
+  return v->constant ? QN_PLACE_CONSTANT : v->known ? QN_PLACE_PLAN : QN_PLACE_RUN;
+}
 
 const char *qn_step_output_name(const qn_model *m, const qn_plan_step *s, int i) {
   const qn_frame *f = m->executor.depth ? m->executor.stack[m->executor.depth - 1] : m->frame;

@@ -8,6 +8,7 @@
 #ifndef QUERN_H
 #define QUERN_H
 
+#include "base/attr.h"
 #include "base/dtype.h"
 #include "base/status.h"
 #include "base/value.h"
@@ -24,8 +25,9 @@ const qn_error *qn_model_error(const qn_model *m);
 qn_status qn_model_want(qn_model *m, void **ptr, size_t *size);
 /* `size` bytes (at most what was wanted) were written. */
 qn_status qn_model_commit(qn_model *m, size_t size);
-enum { QN_PASS_FUSE = 1, QN_PASS_QUANTIZE = 2, QN_PASS_NORM = 4, QN_PASS_ACTIVATION = 8, QN_PASS_ATTENTION = 16 };
-/* Before qn_model_finish: leaves passes out, to see what they change. */
+enum { QN_PASS_FUSE = 1, QN_PASS_QUANTIZE = 2, QN_PASS_NORM = 4, QN_PASS_ACTIVATION = 8, QN_PASS_ATTENTION = 16, QN_PASS_TARGET = 32 };
+/* Before qn_model_finish: leaves passes out, to see what they change. Without QN_PASS_TARGET the graph stays neutral, for an executor other
+ * than this one: no fast forms, weights as they are in the file, all tensors in ONNX's order. */
 void qn_model_skip_passes(qn_model *m, uint32_t passes);
 /* Optional, once all bytes were given: looks up the operators. *rare: whether one of them is in the second file of the builds for the web,
  * which has to be there before qn_model_finish. */
@@ -97,7 +99,22 @@ typedef struct qn_step_info {
   const char *domain, *op;  /* of the form that runs: "quern" for those that passes and the planner make */
   const char *name;         /* of the node in the file, or "" */
   int n_in, n_out;
+  int opset;
+  float clamp_min, clamp_max; /* of output 0; infinite when it is not clamped */
+  bool control, dynamic;    /* runs bodies; results have no shape before it ran */
 } qn_step_info;
+
+/* ---- another executor, which runs some of the steps itself ---- */
+
+/* Passes over the next step: the caller has its results, and writes those into the values that later steps here will read. Not for
+ * control flow, nor for steps whose results have no shape before they ran. */
+qn_status qn_run_skip(qn_model *m);
+/* Runs the next step, with the bodies that it runs. */
+qn_status qn_run_whole(qn_model *m);
+/* The plan in use: equal numbers are one plan, at the same addresses. 0: none. */
+uint32_t qn_plan_serial(const qn_model *m);
+/* What has to be in place before the plan after this one is made: contents that it depends on; NULL after the last. */
+const qn_value *qn_plan_need(const qn_model *m, int i);
 
 /* Between qn_run_start and the end of a run: the step that qn_run_step begins with, planned if need be; NULL at the end. */
 qn_status qn_run_next(qn_model *m, const qn_plan_step **step);
@@ -109,6 +126,10 @@ void qn_step_describe(const qn_plan_step *s, qn_step_info *info);
 /* NULL where one is absent. Shapes are in storage order. */
 const qn_value *qn_step_input(const qn_plan_step *s, int i);
 const qn_value *qn_step_output(const qn_plan_step *s, int i);
+/* The attribute of this name, or NULL. */
+const qn_attr *qn_step_attr(const qn_plan_step *s, const char *name);
+typedef enum qn_place { QN_PLACE_RUN, QN_PLACE_CONSTANT, QN_PLACE_PLAN } qn_place; /* contents: of this run; of the model; of this plan */
+qn_place qn_step_place(const qn_value *port); /* of an input or output of a step */
 /* The name that output i has in the file, or "". `s` is of the graph that runs: what qn_run_next gave. */
 const char *qn_step_output_name(const qn_model *m, const qn_plan_step *s, int i);
 /* Whether output i is stored as [N, spatial…, C]. */

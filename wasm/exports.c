@@ -297,6 +297,58 @@ const qn_value *qnw_step_output(const qn_plan_step *s, int i) { return qn_step_o
 const char *qnw_step_output_name(const qnw_model *m, const qn_plan_step *s, int i) { return qn_step_output_name(m->core, s, i); }
 int qnw_step_channels_last(const qn_plan_step *s, int i) { return qn_step_output_channels_last(s, i); }
 
+/* ---- another executor (web/gpu) ---- */
+
+int qnw_run_skip(qnw_model *m) { return core(m, qn_run_skip(m->core)); }
+int qnw_run_whole(qnw_model *m) { return core(m, qn_run_whole(m->core)); }
+uint32_t qnw_plan_serial(const qnw_model *m) { return qn_plan_serial(m->core); }
+const qn_value *qnw_plan_need(const qnw_model *m, int i) { return qn_plan_need(m->core, i); }
+int qnw_step_ports(const qn_plan_step *s) {
+  qn_step_info info;
+  qn_step_describe(s, &info);
+  return info.n_in + info.n_out;
+}
+
+enum { PORT_WORDS = 16 };
+static void port_facts(const qn_value *v, uint32_t *to) {
+  memset(to, 0, PORT_WORDS * sizeof *to);
+  if (!v) return;
+  const qn_tensor *t = &v->tensor;
+  const uint32_t facts[8] = {1, (uint32_t)v->kind, (uint32_t)t->dtype, (uint32_t)t->rank, (uint32_t)(uintptr_t)t->data, (uint32_t)qn_tensor_bytes(t),
+                             (uint32_t)qn_step_place(v), (uint32_t)t->count};
+  memcpy(to, facts, sizeof facts);
+  for (int d = 0; d < t->rank && d < 8; d++) to[8 + d] = (uint32_t)t->dims[d];
+}
+
+/* to: inputs, outputs, opset, 1 control + 2 dynamic, least and most of output 0 as bits, 0, 0; then for each input and output whether it is
+ * there, kind, type, rank, address, bytes, place, elements, 8 dimensions. [8 + 16 · qnw_step_ports(s)] */
+void qnw_step_facts(const qn_plan_step *s, uint32_t *to) {
+  qn_step_info info;
+  qn_step_describe(s, &info);
+  const uint32_t head[4] = {(uint32_t)info.n_in, (uint32_t)info.n_out, (uint32_t)info.opset, info.control + 2u * info.dynamic};
+  memset(to, 0, 8 * sizeof *to);
+  memcpy(to, head, sizeof head);
+  memcpy(to + 4, &info.clamp_min, sizeof info.clamp_min);
+  memcpy(to + 5, &info.clamp_max, sizeof info.clamp_max);
+  for (int i = 0; i < info.n_in; i++) port_facts(qn_step_input(s, i), to + 8 + PORT_WORDS * i);
+  for (int i = 0; i < info.n_out; i++) port_facts(qn_step_output(s, i), to + 8 + PORT_WORDS * (info.n_in + i));
+}
+
+/* name: NUL-terminated. to: its type (0: there is none), integer in two words, float as bits, text and its length, how many integers or
+ * floats, where. [8] */
+void qnw_step_attr(const qn_plan_step *s, const char *name, uint32_t *to) {
+  const qn_attr *a = qn_step_attr(s, name);
+  memset(to, 0, 8 * sizeof *to);
+  if (!a) return;
+  to[0] = (uint32_t)a->type;
+  memcpy(to + 1, &a->i, sizeof a->i);
+  memcpy(to + 3, &a->f, sizeof a->f);
+  to[4] = (uint32_t)(uintptr_t)a->s.data;
+  to[5] = (uint32_t)a->s.length;
+  to[6] = (uint32_t)a->count;
+  to[7] = a->type == QN_ATTR_INTS ? (uint32_t)(uintptr_t)a->ints : (uint32_t)(uintptr_t)a->floats;
+}
+
 /* ---- reading text: qn_ocr between its three models, tensors staying in the heap ---- */
 
 enum { OCR_DET, OCR_CLS, OCR_REC };

@@ -21,6 +21,7 @@ typedef struct qn_plan_value {
   qn_storage *storage;       /* NULL: constant or plan memory */
   bool channels_last;        /* dims are [N, spatial…, C] */
   bool known;                /* contents are there while planning */
+  bool constant;             /* … and are the model's */
   struct qn_plan_value *next;/* of the same plan */
 } qn_plan_value;
 
@@ -37,6 +38,7 @@ typedef struct qn_plan_step {
 } qn_plan_step;
 
 typedef struct qn_plan {
+  uint32_t serial;           /* of its frame, from 1 on */
   struct qn_plan *parent, *children, *sibling;
   uint8_t *key;
   size_t key_size;
@@ -61,6 +63,8 @@ typedef struct qn_plan {
 /* The running instance of a graph. */
 typedef struct qn_frame {
   qn_ir *ir;
+  bool plain;                /* no layout but ONNX's */
+  uint32_t plans_made;
   qn_plan *plans;            /* roots */
   qn_plan *current;
   int next_step;

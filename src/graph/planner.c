@@ -153,6 +153,7 @@ static qn_status add_simple_step(work *w, const qn_op *op, qn_plan_value *from, 
 static qn_status make_view(work *w, qn_plan_value *v, qn_plan_value *of, int last_use) {
   v->storage = of->storage;
   v->known = of->known;
+  v->constant = of->constant;
   v->value.kind = of->value.kind;
   v->value.tensor.data = of->value.tensor.data;
   stretch(v->storage, last_use);
@@ -221,7 +222,7 @@ static qn_status get_plain(work *w, int id, qn_plan_value **out) {
     if (!v) return no_memory(w);
     v->value = f->ir->values[id].constant->value;
     v->value.owned = false;
-    v->known = v->value.tensor.data != NULL;
+    v->known = v->constant = v->value.tensor.data != NULL;
     b->plain = v;
     QN_TRY(record(w, id));
   }
@@ -538,7 +539,7 @@ static qn_status plan_node(work *w, bool *ends, int *need_id) {
   *ends = false;
   *need_id = -1;
   QN_TRY(try_append(w, node, &done));
-  if (!done) QN_TRY(try_free_transpose(w, node, &done));
+  if (!done && !f->plain) QN_TRY(try_free_transpose(w, node, &done));
   if (done) return QN_OK;
   ports io;
   size_t n = (size_t)(node->n_in + node->n_out + 1);
@@ -549,7 +550,7 @@ static qn_status plan_node(work *w, bool *ends, int *need_id) {
   io.out = io.in + node->n_in;
   qn_step s;
   int need;
-  qn_status status = call_plan(w, node, &s, &io, true, &need);
+  qn_status status = call_plan(w, node, &s, &io, !f->plain, &need);
   if (status == QN_NEED_DATA) {
     *need_id = node->in[need];
     return status;
@@ -671,6 +672,7 @@ qn_status qn_planner_make(qn_frame *f, qn_plan *parent, const uint8_t *key, size
   }
   if (key_size) memcpy(own_key, key, key_size);
   p->pool = pool;
+  p->serial = ++f->plans_made;
   p->parent = parent;
   p->key = own_key;
   p->key_size = key_size;
