@@ -388,7 +388,7 @@ bool qn_plan_is_whole(const qn_model *m) { return m->frame && m->frame->current 
 
 void qn_step_describe(const qn_plan_step *s, qn_step_info *info) {
   *info = (qn_step_info){.domain = s->step.op->domain, .op = s->step.op->name, .name = s->step.name, .n_in = s->step.n_in, .n_out = s->step.n_out,
-                         .opset = s->step.opset, .clamp_min = s->step.clamp_min, .clamp_max = s->step.clamp_max,
+                         .opset = s->step.opset, .node = s->node, .clamp_min = s->step.clamp_min, .clamp_max = s->step.clamp_max,
                          .control = s->step.op->flags & QN_CONTROL, .dynamic = s->step.dynamic};
 }
 
@@ -404,6 +404,11 @@ const qn_attr *qn_step_attr(const qn_plan_step *s, const char *name) {
 qn_place qn_step_place(const qn_value *port) {
   const qn_plan_value *v = (const qn_plan_value *)(const void *)port; /* a step's ports are the first members of plan values */
   return v->constant ? QN_PLACE_CONSTANT : v->known ? QN_PLACE_PLAN : QN_PLACE_RUN;
+}
+
+int32_t qn_step_last_use(const qn_value *port) {
+  const qn_storage *s = ((const qn_plan_value *)(const void *)port)->storage;
+  return s && s->in_arena ? s->last_use : INT32_MAX;
 }
 
 const char *qn_step_output_name(const qn_model *m, const qn_plan_step *s, int i) {

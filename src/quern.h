@@ -86,6 +86,7 @@ typedef struct qn_stats {
   uint32_t plans;           /* plan segments in the cache */
   uint32_t alloc_calls;     /* since start */
   int opset;
+  int node;                 /* in the order of the graph; -1: of the planner */
 } qn_stats;
 void qn_model_stats(const qn_model *m, qn_stats *stats);
 
@@ -130,6 +131,8 @@ const qn_value *qn_step_output(const qn_plan_step *s, int i);
 const qn_attr *qn_step_attr(const qn_plan_step *s, const char *name);
 typedef enum qn_place { QN_PLACE_RUN, QN_PLACE_CONSTANT, QN_PLACE_PLAN } qn_place; /* contents: of this run; of the model; of this plan */
 qn_place qn_step_place(const qn_value *port); /* of an input or output of a step */
+/* The node after which its memory may be used again; INT32_MAX: kept, or none of the run's. */
+int32_t qn_step_last_use(const qn_value *port);
 /* The name that output i has in the file, or "". `s` is of the graph that runs: what qn_run_next gave. */
 const char *qn_step_output_name(const qn_model *m, const qn_plan_step *s, int i);
 /* Whether output i is stored as [N, spatial…, C]. */

@@ -309,7 +309,7 @@ int qnw_step_ports(const qn_plan_step *s) {
   return info.n_in + info.n_out;
 }
 
-enum { PORT_WORDS = 16 };
+enum { PORT_WORDS = 18 };
 static void port_facts(const qn_value *v, uint32_t *to) {
   memset(to, 0, PORT_WORDS * sizeof *to);
   if (!v) return;
@@ -318,10 +318,11 @@ static void port_facts(const qn_value *v, uint32_t *to) {
                              (uint32_t)qn_step_place(v), (uint32_t)t->count};
   memcpy(to, facts, sizeof facts);
   for (int d = 0; d < t->rank && d < 8; d++) to[8 + d] = (uint32_t)t->dims[d];
+  to[16] = (uint32_t)qn_step_last_use(v);
 }
 
-/* to: inputs, outputs, opset, 1 control + 2 dynamic, least and most of output 0 as bits, 0, 0; then for each input and output whether it is
- * there, kind, type, rank, address, bytes, place, elements, 8 dimensions. [8 + 16 · qnw_step_ports(s)] */
+/* to: inputs, outputs, opset, 1 control + 2 dynamic, least and most of output 0 as bits, node, 0; then for each input and output whether it
+ * is there, kind, type, rank, address, bytes, place, elements, 8 dimensions, last use, 0. [8 + 18 · qnw_step_ports(s)] */
 void qnw_step_facts(const qn_plan_step *s, uint32_t *to) {
   qn_step_info info;
   qn_step_describe(s, &info);
@@ -330,6 +331,7 @@ void qnw_step_facts(const qn_plan_step *s, uint32_t *to) {
   memcpy(to, head, sizeof head);
   memcpy(to + 4, &info.clamp_min, sizeof info.clamp_min);
   memcpy(to + 5, &info.clamp_max, sizeof info.clamp_max);
+  to[6] = (uint32_t)info.node;
   for (int i = 0; i < info.n_in; i++) port_facts(qn_step_input(s, i), to + 8 + PORT_WORDS * i);
   for (int i = 0; i < info.n_out; i++) port_facts(qn_step_output(s, i), to + 8 + PORT_WORDS * (info.n_in + i));
 }

@@ -36,8 +36,8 @@ export { QuernError, Tensor, init, version };
  *
  * worker: false computes on the calling thread, where runSync() is possible. externalData: files that the model refers to, when they do
  * not lie beside it. deterministic: the same bits on every machine, a little slower. skipPasses: for tests, what of the graph is left as it is.
- * integrity: "sha256-" and the base64 of what the file must be. Of packages only: onEvent and the options of DeliveryOptions, see docs/DELIVERY.md.
- * @typedef {DeliveryOptions & { signal?: AbortSignal, onProgress?: (progress: Progress) => void, onEvent?: (event: DeliveryEvent) => void, integrity?: string, worker?: boolean, backend?: 'auto' | 'cpu', threads?: 'auto' | number,
+ * backend: 'gpu' computes on the graphics card and fails where there is none. integrity: "sha256-" and the base64 of what the file must be. Of packages only: onEvent and the options of DeliveryOptions, see docs/DELIVERY.md.
+ * @typedef {DeliveryOptions & { signal?: AbortSignal, onProgress?: (progress: Progress) => void, onEvent?: (event: DeliveryEvent) => void, integrity?: string, worker?: boolean, backend?: 'auto' | 'cpu' | 'gpu', threads?: 'auto' | number,
  *   deterministic?: boolean, externalData?: Record<string, Source> | Map<string, Source>, skipPasses?: number }} LoadOptions
  *
  * @typedef {object} Model
@@ -70,7 +70,7 @@ export const cache = { list: late('list'), clear: late('clear'), delete: late('d
  */
 export async function load(source, options = {}) {
   const { backend = 'auto', threads = 'auto' } = options;
-  if (backend !== 'auto' && backend !== 'cpu') throw new QuernError('unsupported', `there is no backend '${backend}' in this release; 'auto' takes the best there is`);
+  if (!['auto', 'cpu', 'gpu'].includes(backend)) throw new QuernError('unsupported', `there is no backend '${backend}'; there are 'auto', 'cpu' and 'gpu'`);
   if (threads !== 'auto' && !(Number(threads) >= 1)) throw new QuernError('bad-argument', `threads is 'auto' or a number from 1 up, got ${threads}`);
   return placed(source, { ...options, threads }, (spec, how) => WorkerModel.load(spec, how), (spec, how) => LocalModel.load(spec, how));
 }
@@ -96,11 +96,11 @@ export function inspect(source, options = {}) {
  * @returns {Promise<any>}
  */
 async function placed(source, options, inWorker, here) {
-  const { signal, onProgress, onEvent, worker, deterministic, threads, skipPasses, shapes, integrity, externalData: given = {} } = options;
+  const { backend, signal, onProgress, onEvent, worker, deterministic, threads, skipPasses, shapes, integrity, externalData: given = {} } = options;
   const { keys, channel, mirrors, update, cache, cacheBudget, decryptionKey } = options, delivery = { keys, channel, mirrors, update, cache, cacheBudget, decryptionKey };
   const spec = describeSource(source);
   const externalData = new Map([...(given instanceof Map ? given : Object.entries(given))].map(([name, file]) => [name, describeSource(file)]));
-  const how = { signal, onProgress, onEvent, externalData, deterministic, threads: threads ? threadsFor(threads, workerOption() === false ? undefined : startHelper) : undefined, skipPasses, shapes, integrity, delivery };
+  const how = { backend, signal, onProgress, onEvent, externalData, deterministic, threads: threads ? threadsFor(threads, workerOption() === false ? undefined : startHelper) : undefined, skipPasses, shapes, integrity, delivery };
   let whereReason = 'worker: false';
   if (isNode) whereReason = 'Node';
   else if (!isPage) whereReason = 'already in a worker';

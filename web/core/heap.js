@@ -159,6 +159,12 @@ export class Heap {
     return module;
   }
 
+  /** For web/gpu/plan.js, which reads plans and tensors where they lie. */
+  inside() {
+    return { call: (/** @type {string} */ name, /** @type {number[]} */ ...args) => this.#call(name, ...args), bytes: () => this.#bytes, types: this.#types,
+      text: (/** @type {number} */ pointer) => this.#text(pointer), check: (/** @type {number} */ model, /** @type {number} */ status) => this.#check(model, status) };
+  }
+
   /** Forgets the instance: wasm memory never shrinks, so this is how it is given back. */
   drop() {
     this.#dead = 'the model was disposed';

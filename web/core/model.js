@@ -6,7 +6,7 @@ import { isPackage } from './package.js';
 import { isNode, isPage, now } from './platform.js';
 import { hasRelaxedSimd } from './probe.js';
 import { Profile } from './profile.js';
-import { getDelivery, getModule } from './runtime.js';
+import { getDelivery, getGpu, getModule } from './runtime.js';
 import { Session } from './session.js';
 import { baseOf, openSource } from './source.js';
 import { build, version } from './version.js';
@@ -24,11 +24,13 @@ import { build, version } from './version.js';
  * integrity: of a plain model, "sha256-" and the base64 of its hash. onEvent: what happens to a package while it is used.
  * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, externalData?: Map<string, SourceSpec>, deterministic?: boolean, integrity?: string,
  *   module?: WebAssembly.Module, threads?: import('./threads.js').Threads, whereReason?: string, skipPasses?: number, delivery?: DeliveryOptions,
- *   deliveryUrl?: string, featuresUrl?: string, rare?: import('./runtime.js').RareSource, onEvent?: (event: DeliveryEvent) => void }} LocalOptions
- * @typedef {{ version: string, build: string, variant: string, rare: boolean, backend: 'cpu', backendReason: string, threads: number, threadsReason: string, helped: number,
+ *   deliveryUrl?: string, featuresUrl?: string, gpuUrl?: string, backend?: 'auto' | 'cpu' | 'gpu', rare?: import('./runtime.js').RareSource, onEvent?: (event: DeliveryEvent) => void }} LocalOptions
+ * @typedef {{ version: string, build: string, variant: string, rare: boolean, backend: 'cpu' | 'gpu', backendReason: string, gpu?: GpuFacts, threads: number, threadsReason: string, helped: number,
  *   where: 'page' | 'worker' | 'node', whereReason: string, url: string, name: string, modelVersion: string, heapBytes: number, runs: number,
  *   lastMs: number, stats: Record<string, Record<string, number>>, bytes: number, peakBytes: number, plan: Plan, missing: string[],
  *   delivery?: import('../delivery/delivered.js').DeliveryFacts, profile?: Record<string, import('./profile.js').ProfileTable> }} Report
+ * What the last run did on the graphics card. islands: steps that ran on the CPU, and why.
+ * @typedef {{ adapter: import('../gpu/device.js').AdapterFacts, dispatches: number, uploaded: number, downloaded: number, submissions: number, replayed: boolean, islands: string[], buffers: number, bufferBytes: number }} GpuFacts
  * rare: the second wasm file is in use. threads: at work now, this one among them; helped: how often the others took a part. bytes: of the model's files. heapBytes: WebAssembly memory now; peakBytes: at most so far. missing: what this browser or page lacks that would help.
  * nodes: operators that run, of nodesInFile; segments: plans made for the shapes seen; weightBytes: constants held; arenaBytes: activations.
  * @typedef {{ nodes: number, nodesInFile: number, segments: number, parameters: number, weightBytes: number, arenaBytes: number }} Plan
@@ -52,6 +54,8 @@ export class LocalModel {
   #peakBytes = 0;
   /** @type {string[] | undefined} */
   #missing;
+  /** The graphics device, when it computes. @type {import('../gpu/device.js').Context | null} */
+  #gpu = null;
   /** Of the last moment before disposal. @type {Record<string, Record<string, number>>} */
   #stats = {};
 
@@ -64,8 +68,9 @@ export class LocalModel {
     const compiling = options.module ? Promise.resolve(options.module) : getModule(options.deterministic, options.threads);
     compiling.catch(() => {}); // said when it is awaited
     try {
-      if (isPackage(source)) await model.#readPackage(options, compiling);
-      else await model.#readFile(options, compiling);
+      const gpu = options.backend === 'gpu' ? await model.#openGpu(options.gpuUrl) : undefined;
+      if (isPackage(source)) await model.#readPackage(options, compiling, gpu);
+      else await model.#readFile(options, compiling, gpu);
       return model;
     } catch (error) {
       model.dispose();
@@ -79,28 +84,42 @@ export class LocalModel {
     this.#whereReason = whereReason;
   }
 
-  /** @param {LocalOptions} options @param {Promise<WebAssembly.Module>} compiling */
-  async #readFile({ integrity, ...options }, compiling) {
+  /** @param {string} [url] @returns {Promise<import('./session.js').GpuMaker>} */
+  async #openGpu(url) {
+    const { build: made, context, executor } = await getGpu(url);
+    if (made !== build) throw new QuernError('unavailable', `the JavaScript is of build ${build}, gpu.js of build ${made}: publish the files of one release together`);
+    const device = this.#gpu = await context();
+    return (heap, model) => executor(device, heap, model);
+  }
+
+  /** @param {Session[]} sessions @returns {GpuFacts} */
+  #gpuFacts(sessions) {
+    const { facts, pool } = /** @type {import('../gpu/device.js').Context} */ (this.#gpu), last = sessions[0]?.gpu?.facts;
+    return { adapter: facts, ...(last ?? { dispatches: 0, uploaded: 0, downloaded: 0, submissions: 0, replayed: false, islands: [] }), buffers: pool.count, bufferBytes: pool.bytes };
+  }
+
+  /** @param {LocalOptions} options @param {Promise<WebAssembly.Module>} compiling @param {import('./session.js').GpuMaker} [gpu] */
+  async #readFile({ integrity, ...options }, compiling, gpu) {
     const source = integrity ? await (await getDelivery(options.deliveryUrl)).verifiedFile(this.#source, integrity, options) : this.#source;
     // the model's download begins while the wasm is fetched and compiled
     const opening = source.kind === 'url' ? openSource(source, options.signal) : undefined;
     opening?.catch(() => {});
     try {
       this.#loaded = await Loaded.create(await compiling, options.threads, options.rare);
-      this.#loaded.sessions.model = await Session.load(this.#loaded.heap, source, { ...options, opened: await opening });
+      this.#loaded.sessions.model = await Session.load(this.#loaded.heap, source, { ...options, gpu, opened: await opening });
     } catch (error) {
       opening?.then(({ cancel }) => cancel(), () => {});
       throw error;
     }
   }
 
-  /** @param {LocalOptions} options @param {Promise<WebAssembly.Module>} compiling */
-  async #readPackage({ deliveryUrl, featuresUrl, signal, onProgress, onEvent, delivery, skipPasses, threads, rare }, compiling) {
+  /** @param {LocalOptions} options @param {Promise<WebAssembly.Module>} compiling @param {import('./session.js').GpuMaker} [gpu] */
+  async #readPackage({ deliveryUrl, featuresUrl, signal, onProgress, onEvent, delivery, skipPasses, threads, rare }, compiling, gpu) {
     const { Delivered } = await getDelivery(deliveryUrl);
     this.#delivered = await Delivered.open(this.#source, { ...delivery, signal, onProgress, onEvent }, async (pack, how) => {
       const loaded = await Loaded.create(await compiling, threads, rare);
       try {
-        await loaded.readPackage(pack, { ...how, featuresUrl, skipPasses });
+        await loaded.readPackage(pack, { ...how, featuresUrl, skipPasses, gpu });
         return loaded;
       } catch (error) {
         loaded.dispose();
@@ -282,7 +301,7 @@ export class LocalModel {
     if (profile) for (const s of list) s.profile ??= new Profile();
     return {
       version, build, variant: heap.variant, rare: heap.isRare,
-      backend: 'cpu', backendReason: 'this release computes on the CPU',
+      backend: this.#gpu ? 'gpu' : 'cpu', backendReason: this.#gpu ? "backend: 'gpu'" : "the CPU computes unless backend: 'gpu' is asked for", ...(this.#gpu && { gpu: this.#gpuFacts(list) }),
       threads: heap.threads, threadsReason: heap.threadsReason, helped: heap.helped,
       where: isNode ? 'node' : isPage ? 'page' : 'worker', whereReason: this.#whereReason,
       url: baseOf(this.#source), name, modelVersion,

@@ -8,12 +8,14 @@ import { hasRelaxedSimd, hasSimd } from './probe.js';
  * @typedef {string | URL | ArrayBuffer | ArrayBufferView | WebAssembly.Module | Response} WasmSource
  * @typedef {typeof import('./delivery.js')} Delivery
  * @typedef {typeof import('./features.js')} Features
+ * @typedef {typeof import('./gpu.js')} Gpu
  * Where the second file of each build lies, or the one that is to be used.
  * @typedef {Record<string, string> | Exclude<WasmSource, URL | Response>} RareSource
  * wasm: the module in any form, when it does not lie beside the script; rare: the second file of the same build, the same way; worker: where worker.js lies, or false to never start one;
- * delivery, features: where delivery.js and features.js lie, or the modules themselves, for places that cannot import late (service workers, worklets).
+ * delivery, features: where delivery.js and features.js lie, or the modules themselves, for places that cannot import late (service workers, worklets);
+ * gpu: the same of gpu.js, for models on the graphics card.
  * @typedef {{ wasm?: WasmSource | Promise<WasmSource>, rare?: WasmSource | Promise<WasmSource>, worker?: string | URL | false, delivery?: string | URL | Delivery,
- *   features?: string | URL | Features }} InitOptions
+ *   features?: string | URL | Features, gpu?: string | URL | Gpu }} InitOptions
  */
 
 /** @type {InitOptions} */
@@ -62,6 +64,20 @@ export async function getFeatures(url) {
     return await import(/* webpackIgnore: true */ /* @vite-ignore */ at);
   } catch (cause) {
     throw new QuernError('unavailable', `features.js, which packages with steps need, could not be loaded from ${at}: ${messageOf(cause)}. Pass its place to init({ features }).`, { cause });
+  }
+}
+
+/** Where gpu.js lies, which models on the graphics card need. */
+export const gpuUrl = () => String(config.gpu && !('executor' in /** @type {any} */ (config.gpu)) ? config.gpu : new URL('./gpu.js', import.meta.url));
+
+/** @param {string} [url] as the page that started this worker knows it @returns {Promise<Gpu>} */
+export async function getGpu(url) {
+  if (config.gpu && typeof config.gpu === 'object' && 'executor' in config.gpu) return config.gpu;
+  const at = url ?? gpuUrl();
+  try {
+    return await import(/* webpackIgnore: true */ /* @vite-ignore */ at);
+  } catch (cause) {
+    throw new QuernError('unavailable', `gpu.js, which the backend 'gpu' needs, could not be loaded from ${at}: ${messageOf(cause)}. Pass its place to init({ gpu }).`, { cause });
   }
 }
 

@@ -16,7 +16,9 @@ import { ARRAYS, PER_ELEMENT, countOf, describe, toMap, toTensor } from './tenso
  * stage: 'download' and 'external' count bytes (total 0: unknown); 'prepare' builds the graph and packs the weights.
  * @typedef {{ stage: 'download' | 'external' | 'prepare', loaded: number, total: number }} Progress
  * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void,
- *   externalData?: Map<string, SourceSpec | import('./source.js').Pieces>, skipPasses?: number, opened?: import('./source.js').Opened }} ReadOptions
+ *   externalData?: Map<string, SourceSpec | import('./source.js').Pieces>, skipPasses?: number, gpu?: GpuMaker, opened?: import('./source.js').Opened }} ReadOptions
+ * gpu: makes what runs the model on the graphics card.
+ * @typedef {(heap: Heap, model: number) => import('../gpu/executor.js').Executor} GpuMaker
  * skipPasses: bits of QN_PASS_* in src/quern.h, for tests. opened: the source, when its download has begun already.
  * outputs: names of those wanted, all when left out. meta: with the version of the package that computed them, and the time it took.
  * @typedef {{ signal?: AbortSignal, outputs?: readonly string[], meta?: boolean }} RunOptions
@@ -29,6 +31,7 @@ import { ARRAYS, PER_ELEMENT, countOf, describe, toMap, toTensor } from './tenso
 
 const SLICE_US = 8000; // a page stays responsive when half a frame at most goes to a run at once
 const EXTERNAL_PIECE = 1 << 24;
+const NEUTRAL = 32; // QN_PASS_TARGET left out: a graph for another executor
 
 /** @param {Port[]} ports */
 const namesOf = (ports) => (ports.length ? ports.map((p) => `'${p.name}'`).join(', ') : 'none');
@@ -56,6 +59,8 @@ export class Session {
   runs = 0;
   /** Of its files. */
   bytes = 0;
+  /** Runs the model on the graphics card. @type {import('../gpu/executor.js').Executor | null} */
+  gpu = null;
   /** Set: runs are timed node by node. @type {Profile | null} */
   profile = null;
 
@@ -86,7 +91,7 @@ export class Session {
   }
 
   /** @param {SourceSpec} source @param {ReadOptions} options */
-  async read(source, { signal, onProgress, externalData, skipPasses, opened: early }) {
+  async read(source, { signal, onProgress, externalData, skipPasses = 0, opened: early, gpu }) {
     const opened = early ?? await openSource(source, signal);
     onProgress?.({ stage: 'download', loaded: 0, total: opened.total });
     const size = await readAll(opened, (chunk, loaded) => {
@@ -103,7 +108,8 @@ export class Session {
       await this.#heap.addRare();
       this.#usable();
     }
-    this.#heap.finish(this.#model, skipPasses);
+    this.#heap.finish(this.#model, gpu ? skipPasses | NEUTRAL : skipPasses);
+    this.gpu = gpu?.(this.#heap, this.#model) ?? null;
     this.inputs = this.#heap.ports(this.#model, 'input');
     this.outputs = this.#heap.ports(this.#model, 'output');
     onProgress?.({ stage: 'prepare', loaded: size, total: size });
@@ -190,6 +196,7 @@ export class Session {
    */
   bind(pairs, { initial = {} } = {}) {
     this.#idle('bind()');
+    if (this.gpu) throw new QuernError('unsupported', "bind() keeps state in the core's memory; a model on the graphics card hands it over as inputs and outputs");
     if (!pairs || typeof pairs !== 'object') throw new QuernError('bad-argument', 'bind() takes pairs of an output and the input that it becomes: { output: input }');
     const states = new Map(Object.entries(pairs).map(([from, to]) => [find(this.inputs, to, 'input'), { output: find(this.outputs, from, 'output'), begun: false }]));
     if (states.size < Object.keys(pairs).length) throw new QuernError('bad-argument', 'two outputs are bound to one input');
@@ -279,6 +286,7 @@ export class Session {
       throwIfAborted(signal);
       const prepared = this.#prepare(feeds, outputs);
       if (this.#pending) prepared.values = /** @type {any} */ (prepared.values.map(copyOf)); // the caller may write into its arrays again
+      if (this.gpu) return this.#inTurn(() => this.#onGpu(() => this.#start(prepared), prepared.values.flatMap((v, i) => (v ? [i] : [])), prepared.outputs, signal));
       return this.#queue(() => this.#start(prepared), () => this.#collect(prepared), signal);
     } catch (error) {
       return Promise.reject(error);
@@ -293,6 +301,7 @@ export class Session {
    * @param {AbortSignal} [signal]
    */
   drive(fill, take, signal) {
+    if (this.gpu) throw new QuernError('unsupported', 'this package reads and writes the memory of its models, which the backend \'gpu\' does not; use \'cpu\'');
     return this.#queue(() => {
       fill(this.#model);
       this.#heap.start(this.#model);
@@ -310,7 +319,23 @@ export class Session {
    * @returns {Promise<T>}
    */
   #queue(start, collect, signal) {
-    const go = () => this.#execute(start, collect, signal);
+    return this.#inTurn(() => this.#execute(start, collect, signal));
+  }
+
+  /** @param {() => void} start @param {number[]} bound inputs @param {readonly number[]} outputs @param {AbortSignal | undefined} signal */
+  async #onGpu(start, bound, outputs, signal) {
+    this.#usable();
+    throwIfAborted(signal);
+    const values = await /** @type {import('../gpu/executor.js').Executor} */ (this.gpu).run(() => (start(), bound), outputs, () => {
+      this.#usable();
+      throwIfAborted(signal);
+    });
+    this.runs++;
+    return Object.fromEntries(outputs.map((i, k) => [this.outputs[i].name, values[k]]));
+  }
+
+  /** @template T @param {() => Promise<T>} go @returns {Promise<T>} */
+  #inTurn(go) {
     const turn = this.#pending++ ? this.#last.then(go) : go();
     const leave = () => void this.#pending--;
     this.#last = turn.then(leave, leave);
@@ -399,6 +424,7 @@ export class Session {
    */
   runSync(feeds, { outputs } = {}) {
     const prepared = this.#prepare(feeds, outputs);
+    if (this.gpu) throw new QuernError('unsupported', 'runSync() waits for the end of a run, which a model on the graphics card cannot; use run()');
     if (this.#pending) throw new QuernError('bad-state', 'runSync() was called while a run of this model is under way; await it first');
     this.#begin(() => this.#start(prepared));
     while (this.#advance(0));
@@ -418,6 +444,7 @@ export class Session {
   dispose() {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.gpu?.dispose();
     this.#heap.freeModel(this.#model);
   }
 }

@@ -3,7 +3,7 @@ import { QuernError, abortable, errorFromData, messageOf, throwIfAborted } from 
 import { TAINTED } from '../core/image.js';
 import { snapshotInput, transferOfInput } from '../core/input.js';
 import { isPackage } from '../core/package.js';
-import { deliveryUrl, featuresUrl, getModule, rareSource } from '../core/runtime.js';
+import { deliveryUrl, featuresUrl, gpuUrl, getModule, rareSource } from '../core/runtime.js';
 import { headStart } from '../core/source.js';
 import { buffersOf } from './protocol.js';
 import { startWorker } from './start.js';
@@ -16,7 +16,7 @@ import { startWorker } from './start.js';
  * @typedef {import('../core/tensor.js').InputValue} InputValue
  * @typedef {{ resolve: (reply: Extract<FromWorker, { op: 'done' }>) => void, reject: (error: unknown) => void,
  *   onProgress?: (progress: import('./protocol.js').Progress) => void }} Waiting
- * @typedef {{ signal?: AbortSignal, onProgress?: Waiting['onProgress'], externalData: Map<string, SourceSpec>, deterministic?: boolean,
+ * @typedef {{ signal?: AbortSignal, onProgress?: Waiting['onProgress'], externalData: Map<string, SourceSpec>, deterministic?: boolean, backend?: 'auto' | 'cpu' | 'gpu',
  *   threads?: import('../core/threads.js').Threads, shapes?: Record<string, readonly number[]>, onEvent?: (event: import('../delivery/library.js').DeliveryEvent) => void }
  *   & Pick<import('../core/model.js').LocalOptions, 'integrity' | 'delivery'>} LoadOptions
  */
@@ -84,10 +84,10 @@ export class WorkerModel {
    * @param {SourceSpec} source
    * @param {LoadOptions} options
    */
-  static async #start(source, { signal, onProgress, onEvent, externalData, deterministic, threads, shapes, integrity, delivery: { decryptionKey: ask, ...delivery } = {} }) {
+  static async #start(source, { backend, signal, onProgress, onEvent, externalData, deterministic, threads, shapes, integrity, delivery: { decryptionKey: ask, ...delivery } = {} }) {
     /** @type {import('../delivery/delivered.js').DeliveryOptions} */
     const sending = delivery, ports = ask ? [sending.decryptionKey = portOf(/** @type {any} */ (ask))] : [];
-    const how = { integrity, delivery, deliveryUrl: deliveryUrl(), featuresUrl: featuresUrl() };
+    const how = { integrity, delivery, deliveryUrl: deliveryUrl(), featuresUrl: featuresUrl(), backend, ...(backend === 'gpu' && { gpuUrl: gpuUrl() }) };
     // all start at once
     const starting = startWorker();
     const beginning = new AbortController(); // the caller's signal reaches the worker by a message, which a broken stream would overtake

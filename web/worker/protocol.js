@@ -6,7 +6,7 @@
  * @typedef {import('../core/model.js').Report} Report
  * @typedef {import('../core/session.js').Progress} Progress
  * @typedef {import('../core/heap.js').Port} Port
- * @typedef {Pick<import('../core/model.js').LocalOptions, 'integrity' | 'delivery' | 'deliveryUrl' | 'featuresUrl' | 'rare'>} Delivering
+ * @typedef {Pick<import('../core/model.js').LocalOptions, 'integrity' | 'delivery' | 'deliveryUrl' | 'featuresUrl' | 'rare' | 'backend' | 'gpuUrl'>} Delivering
  *
  * @typedef {{ op: 'load', id: number, source: SourceSpec, module: WebAssembly.Module, threads: import('../core/threads.js').Threads | undefined, externalData: Map<string, SourceSpec>, how: Delivering }
  *   | { op: 'update' | 'reset' | 'state', id: number }
