@@ -86,7 +86,6 @@ typedef struct qn_stats {
   uint32_t plans;           /* plan segments in the cache */
   uint32_t alloc_calls;     /* since start */
   int opset;
-  int node;                 /* in the order of the graph; -1: of the planner */
 } qn_stats;
 void qn_model_stats(const qn_model *m, qn_stats *stats);
 
@@ -101,6 +100,7 @@ typedef struct qn_step_info {
   const char *name;         /* of the node in the file, or "" */
   int n_in, n_out;
   int opset;
+  int node;                 /* in the order of the graph; -1: of the planner */
   float clamp_min, clamp_max; /* of output 0; infinite when it is not clamped */
   bool control, dynamic;    /* runs bodies; results have no shape before it ran */
 } qn_step_info;

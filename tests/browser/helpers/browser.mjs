@@ -37,7 +37,10 @@ export function skipReason(files) {
   return missing ? `SKIP: ${missing}` : false;
 }
 
-export const launch = () => playwright().chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+/** @param {string[]} [more] arguments; with a graphics adapter of the browser's own, drop --disable-gpu */
+export const launch = (more = []) => playwright().chromium.launch({ executablePath: CHROMIUM, args: [...ARGS.filter((a) => !more.length || a !== '--disable-gpu'), ...more] });
+/** WebGPU on a software adapter, which needs no graphics card. */
+export const SWIFTSHADER = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--use-angle=swiftshader', '--enable-features=Vulkan'];
 
 /**
  * A browser that can be killed as a whole, with a profile that outlives it.
