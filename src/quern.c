@@ -351,6 +351,11 @@ qn_status qn_run_whole(qn_model *m) {
 
 uint32_t qn_plan_serial(const qn_model *m) { return m->frame && m->frame->current ? m->frame->current->serial : 0; }
 
+const void *qn_plan_arena(const qn_model *m, size_t *size) {
+  *size = m->frame ? m->frame->arena_size : 0;
+  return m->frame ? m->frame->arena : NULL;
+}
+
 const qn_value *qn_plan_need(const qn_model *m, int i) {
   const qn_plan *p = m->frame ? m->frame->current : NULL;
   if (!p || i < 0 || i >= p->n_needs) return NULL;

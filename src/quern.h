@@ -114,6 +114,8 @@ qn_status qn_run_skip(qn_model *m);
 qn_status qn_run_whole(qn_model *m);
 /* The plan in use: equal numbers are one plan, at the same addresses. 0: none. */
 uint32_t qn_plan_serial(const qn_model *m);
+/* Where the activations lie, and how many bytes: they move when a later plan needs more. */
+const void *qn_plan_arena(const qn_model *m, size_t *size);
 /* What has to be in place before the plan after this one is made: contents that it depends on; NULL after the last. */
 const qn_value *qn_plan_need(const qn_model *m, int i);
 

@@ -11,7 +11,7 @@ console.log('file'.padEnd(34), '    bytes', '   brotli');
 const sizes = {};
 const BUILDS = ['quern-simd.wasm', 'quern-relaxed.wasm', 'quern-simd-threads.wasm', 'quern-relaxed-threads.wasm'];
 const RARE = BUILDS.map((name) => name.replace('quern-', 'quern-rare-'));
-for (const name of [...BUILDS, ...RARE, 'index.js', 'worker.js', 'ort.js', 'quern.js', 'worker.classic.js', 'delivery.js', 'quern-features.wasm', 'quern-pictures.wasm', 'quern-text.wasm', 'features.js', 'monitor.js', 'limits.js', 'ed25519.js', 'decrypt.js', 'quern-sw.js']) {
+for (const name of [...BUILDS, ...RARE, 'index.js', 'worker.js', 'ort.js', 'quern.js', 'worker.classic.js', 'delivery.js', 'quern-features.wasm', 'quern-pictures.wasm', 'quern-text.wasm', 'features.js', 'gpu.js', 'monitor.js', 'limits.js', 'ed25519.js', 'decrypt.js', 'quern-sw.js']) {
   if (!existsSync(`dist/${name}`)) continue; // ed25519.js needs a network once
   sizes[name] = size(`dist/${name}`);
   row(name, ...sizes[name]);
@@ -34,7 +34,7 @@ for (const variant of ['simd', 'relaxed']) {
 }
 
 /** What only packages with steps load, each with a budget of its own. */
-const OWN = { 'quern-features.wasm': 40 * 1024, 'quern-pictures.wasm': 40 * 1024, 'quern-text.wasm': 90 * 1024, 'features.js': 12 * 1024 };
+const OWN = { 'quern-features.wasm': 40 * 1024, 'quern-pictures.wasm': 40 * 1024, 'quern-text.wasm': 90 * 1024, 'features.js': 12 * 1024, 'gpu.js': 60 * 1024 };
 const over = Object.entries(OWN).filter(([name, most]) => sizes[name]?.[1] > most);
 for (const [name, most] of over) console.log(`${name} has ${sizes[name][1]} bytes of ${most}`);
 

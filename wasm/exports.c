@@ -302,6 +302,12 @@ int qnw_step_channels_last(const qn_plan_step *s, int i) { return qn_step_output
 int qnw_run_skip(qnw_model *m) { return core(m, qn_run_skip(m->core)); }
 int qnw_run_whole(qnw_model *m) { return core(m, qn_run_whole(m->core)); }
 uint32_t qnw_plan_serial(const qnw_model *m) { return qn_plan_serial(m->core); }
+const void *qnw_plan_arena(const qnw_model *m, uint32_t *to) { /* to: its bytes. [1] */
+  size_t size;
+  const void *arena = qn_plan_arena(m->core, &size);
+  *to = (uint32_t)size;
+  return arena;
+}
 const qn_value *qnw_plan_need(const qnw_model *m, int i) { return qn_plan_need(m->core, i); }
 int qnw_step_ports(const qn_plan_step *s) {
   qn_step_info info;

@@ -25,6 +25,7 @@ const HELPERS = {
   let y = 1.0 - ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t * exp(-a * a);
   return select(y, -y, x < 0.0);
 }`, // Abramowitz and Stegun 7.1.26: within 1.5e-7
+  log_of: 'fn log_of(x: f32) -> f32 { let least = bitcast<f32>(0xff800000u | (bitcast<u32>(x) & 0x7fffffffu)); return select(select(log(x), least, x == 0.0), nan_of(x), x < 0.0); }',
   safe_tanh: 'fn safe_tanh(x: f32) -> f32 { return tanh(clamp(x, -20.0, 20.0)); }',
   is_nan: 'fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }',
   is_inf: 'fn is_inf(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u; }',
@@ -102,7 +103,7 @@ export function materialize(g, { root, leaves, dims, count }, out) {
     if ('leaf' in node) return `x${indexOf(leaves, node.leaf)}`;
     const code = node.code(...node.args.map(emit)), name = `t${names++}`;
     for (const helper of Object.keys(HELPERS)) if (code.includes(`${helper}(`)) helpers.add(helper);
-    if (helpers.has('power')) helpers.add('nan_of');
+    if (helpers.has('power') || helpers.has('log_of')) helpers.add('nan_of');
     lines.push(`let ${name}: ${node.word} = ${code};`);
     return name;
   };

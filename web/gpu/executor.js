@@ -21,6 +21,7 @@ import { SIZES, WORDS, fromWords, toWords } from './words.js';
  *   | { do: 'copy', from: GPUBuffer, fromAt: number, to: GPUBuffer, toAt: number, bytes: number }
  *   | { do: 'feed', input: number, type: string, bytes: number, block: Block } | { do: 'up', port: Port, block: Block }
  *   | { do: 'down', entries: { at: number, type: string, bytes: number, block: Block, first: number }[] } | { do: 'skip', count: number } | { do: 'whole' }} Deed
+ * first: where its first result lay, when it has addresses that move with that; else 0.
  * @typedef {{ deeds: Deed[], outputs: Map<number, { block: Block, first: number, port: Port } | null>, own: Block[], chunks: GPUBuffer[], first: number, islands: string[] }} Program
  */
 
@@ -71,6 +72,8 @@ export class Executor {
   #flag = null;
   /** @type {{ node: string, op: string, sentence: string }[]} */
   #complaints = [];
+  /** For comparisons: is given each result of a run that is recorded. @type {((step: Step, output: number, port: Port, data: any) => void) | null} */
+  trace = null;
   /** What the last run did. */
   facts = { dispatches: 0, uploaded: 0, downloaded: 0, islands: /** @type {string[]} */ ([]), replayed: false, submissions: 0 };
 
@@ -102,12 +105,13 @@ export class Executor {
    */
   async run(start, wanted, check) {
     const bound = start();
+    this.#context.failure(); // of another model
     this.facts = { dispatches: 0, uploaded: 0, downloaded: 0, islands: [], replayed: false, submissions: 0 };
     this.#inputs = this.#plan.inputs(bound);
     let replays = null;
     try {
       const known = this.#programs.get(this.#plan.serial);
-      if (known && known.first === this.#firstAddress()) {
+      if (known && (!known.first || known.first === this.#firstAddress())) {
         this.#programs.delete(this.#plan.serial); // the newest last
         this.#programs.set(this.#plan.serial, known);
         await this.#replay(replays = known, check);
@@ -140,7 +144,7 @@ export class Executor {
     this.#own = [];
     this.#chunks = [];
     this.#islands = [];
-    let keeps = this.#plan.isWhole, plan = -1;
+    let keeps = this.#plan.isWhole, plan = -1, arena = this.#plan.arena();
     for (;;) {
       if (plan !== this.#plan.serial) {
         plan = this.#plan.serial;
@@ -155,6 +159,7 @@ export class Executor {
       if (!step) break;
       if (plan !== this.#plan.serial) { // the next segment
         keeps = false;
+        arena = this.#follow(arena);
         plan = this.#plan.serial;
         this.#steps = this.#plan.steps();
         this.#index = 0;
@@ -165,6 +170,7 @@ export class Executor {
         await this.#island(step);
         check();
       }
+      if (this.trace) await this.#show(step);
       this.#index++;
     }
     for (const e of this.#entries) if (e.chain) this.#compute(e);
@@ -172,13 +178,23 @@ export class Executor {
     if (!keeps) return;
     const before = this.#programs.get(serial);
     if (before) this.#release(before);
-    this.#programs.set(serial, { deeds: this.#deeds, outputs: new Map(), own: this.#own, chunks: this.#chunks, first, islands: this.#islands });
+    this.#programs.set(serial, { deeds: this.#deeds, outputs: new Map(), own: this.#own, chunks: this.#chunks, first: this.#deeds.some((d) => d.do === 'up' || d.do === 'down') ? first : 0, islands: this.#islands });
     this.#own = [];
     this.#chunks = [];
     if (this.#programs.size <= MOST_PROGRAMS) return;
     const [oldest] = this.#programs;
     this.#programs.delete(oldest[0]);
     this.#release(oldest[1]);
+  }
+
+  /** @param {Step} step */
+  async #show(step) {
+    for (const [i, port] of step.out.entries()) {
+      const entry = port?.tensor ? this.#find(port) : undefined;
+      if (!port || !entry) continue;
+      await this.#toHeap([entry]);
+      this.trace?.(step, i, port, this.#plan.view(port).slice());
+    }
   }
 
   /** @param {{ own: Block[], chunks: GPUBuffer[] }} program */
@@ -260,6 +276,17 @@ export class Executor {
       this.#dropEntry(e);
       return false;
     });
+  }
+
+  /** The activations moved, where the next segment needs more room. @param {{ at: number, end: number }} was */
+  #follow(was) {
+    const is = this.#plan.arena();
+    for (const e of this.#entries) {
+      if (is.at === was.at || e.at < was.at || e.end > was.end) continue;
+      e.at += is.at - was.at;
+      e.end += is.at - was.at;
+    }
+    return is;
   }
 
   /** @param {Entry} e */

@@ -5,7 +5,7 @@ import { conv, convTranspose } from './ops/conv.js';
 import { ELEMENTWISE, elementwise, nameOf } from './ops/elementwise.js';
 import { gather, gatherElements, gatherNd, oneHot, scatter } from './ops/gather.js';
 import { gemm, matmul } from './ops/matmul.js';
-import { concat, depthToSpace, expand, pad, reshape, slice, split, tile, transpose, trilu } from './ops/move.js';
+import { concat, depthToSpace, dropout, expand, pad, reshape, slice, split, tile, transpose, trilu } from './ops/move.js';
 import { pool } from './ops/pool.js';
 import { argReduce, cumulate, instanceNorm, layerNorm, lpNorm, reduce, skipNorm, softmax } from './ops/reduce.js';
 import { resize } from './ops/resize.js';
@@ -18,7 +18,7 @@ export const KERNELS = new Map([
   ...Object.entries(/** @type {Record<string, Kernel>} */ ({
     MatMul: matmul, MatMulBias: matmul, FusedMatMul: matmul, Gemm: gemm, Conv: conv, ConvTranspose: convTranspose, HeadAttention: headAttention, BatchNormalization: batchNorm,
     MaxPool: pool, AveragePool: pool, LpPool: pool, GlobalMaxPool: pool, GlobalAveragePool: pool, GlobalLpPool: pool,
-    Transpose: transpose, Reshape: reshape, Flatten: reshape, Squeeze: reshape, Unsqueeze: reshape, Dropout: reshape, Expand: expand, Tile: tile, Concat: concat, Split: split, Slice: slice, Pad: pad,
+    Transpose: transpose, Reshape: reshape, Flatten: reshape, Squeeze: reshape, Unsqueeze: reshape, Dropout: dropout, Expand: expand, Tile: tile, Concat: concat, Split: split, Slice: slice, Pad: pad,
     DepthToSpace: depthToSpace, SpaceToDepth: depthToSpace, Trilu: trilu, Resize: resize, Upsample: resize,
     Gather: gather, GatherElements: gatherElements, GatherND: gatherNd, ScatterElements: scatter, Scatter: scatter, ScatterND: scatter, OneHot: oneHot,
     ReduceSum: reduce, ReduceMean: reduce, ReduceProd: reduce, ReduceMax: reduce, ReduceMin: reduce, ReduceSumSquare: reduce, ReduceL1: reduce, ReduceL2: reduce, ReduceLogSum: reduce, ReduceLogSumExp: reduce,

@@ -42,6 +42,12 @@ export class Plan {
     return this.#inside.call('plan_serial', this.#model);
   }
 
+  /** Where the activations lie now. */
+  arena() {
+    const room = this.#space(24), at = this.#inside.call('plan_arena', this.#model, room) >>> 0;
+    return { at, end: at + this.#read(room, 1)[0] };
+  }
+
   /** The step that comes next, planned if need be. @returns {Step | null} */
   next() {
     this.#inside.check(this.#model, this.#inside.call('run_next', this.#model));

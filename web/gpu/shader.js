@@ -17,6 +17,7 @@
 export function wgsl({ buffers, outputs = 1, types = {}, numbers = '', size = [64, 1, 1], linear = false, shared = '', body }) {
   const names = buffers.split(' '), list = [...(linear ? ['n'] : []), ...numbers.split(' ').filter(Boolean), ...names].map((text) => ({ name: text.split(':')[0], float: text.endsWith(':f') }));
   const place = new Map(list.map(({ name, float }, i) => [name, float ? `bitcast<f32>(u[${i >> 2}][${i & 3}])` : `u[${i >> 2}][${i & 3}]`]));
+  if (place.size !== list.length) throw new Error('a shader declares a name twice');
   const fill = (/** @type {string} */ text) => text.replace(/\$([a-zA-Z_]\w*)/g, (_, name) => {
     const found = place.get(name);
     if (!found) throw new Error(`a shader uses $${name}, which it does not declare`);

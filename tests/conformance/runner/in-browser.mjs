@@ -10,9 +10,9 @@ const MIME = { '.mjs': 'text/javascript', '.js': 'text/javascript', '.wasm': 'ap
 /**
  * @param {any[]} cases
  * @param {{ folder: string, engine: string, roots: Record<string, string>, options: Record<string, string>, timeout?: number,
- *   browser: import('playwright-core').Browser }} how engine: its URL; roots: folders by the first part of a URL
+ *   browser: import('playwright-core').Browser, tol?: { rtol: number, atol: number, mode: string } }} how engine: its URL; tol: instead of the cases' own; roots: folders by the first part of a URL
  */
-export async function runInBrowser(cases, { folder, engine, roots, options, timeout = 60, browser }) {
+export async function runInBrowser(cases, { folder, engine, roots, options, timeout = 60, browser, tol }) {
   const folders = { runner: path.dirname(fileURLToPath(import.meta.url)), suite: path.resolve(folder), ...roots };
   const server = createServer((request, response) => {
     const url = decodeURIComponent(new URL(request.url, 'http://localhost').pathname);
@@ -42,7 +42,7 @@ export async function runInBrowser(cases, { folder, engine, roots, options, time
     });
     await page.goto(origin);
     arm();
-    const job = page.evaluate(async (j) => (await import('/runner/page.mjs')).runJob(j, window.tell), { engine, options, cases: list });
+    const job = page.evaluate(async (j) => (await import('/runner/page.mjs')).runJob(j, window.tell), { engine, options, cases: list, tol });
     const why = await Promise.race([stopped, job.then(() => 'done', (error) => String(error.message ?? error))]);
     clearTimeout(timer);
     if (current) results.set(current, { status: why === 'timeout' ? 'timeout' : 'crash', cause: why === 'timeout' ? why : 'crash', detail: why });

@@ -11,17 +11,17 @@ async function filesOf(group) {
 }
 
 /**
- * @param {{ engine: string, options: Record<string, string>, cases: any[] }} job
+ * @param {{ engine: string, options: Record<string, string>, cases: any[], tol?: { rtol: number, atol: number, mode: string } }} job tol: instead of the cases' own
  * @param {(message: any) => Promise<void>} tell
  */
-export async function runJob({ engine: url, options, cases }, tell) {
+export async function runJob({ engine: url, options, cases, tol }, tell) {
   const engine = await (await import(url)).default(options);
   await tell({ ready: { name: engine.name, version: engine.version } });
   const groups = new Map();
   for (const meta of cases) {
     if (!groups.has(meta.group)) groups.set(meta.group, await filesOf(meta.group));
     await tell({ start: meta.id });
-    const result = await runCase(engine, groups.get(meta.group)(meta), meta);
+    const result = await runCase(engine, groups.get(meta.group)(meta), meta, { tol });
     await tell({ done: meta.id, result });
     if (result.fatal) return;
   }

@@ -29,11 +29,11 @@ let kh = head / ${a.groups ?? 1}u;
 for (var c = lid; c < $width; c += 64u) { query[c] = q[$q + n * $qb + head * $qh + row * $qr + c] * $scale; }
 workgroupBarrier();
 let limit = ${causal !== null ? 'min($keys, u32(max(0, bitcast<i32>($seen) + i32(row))))' : '$keys'};
-var top = -3.40282347e38; var sum = 0.0;
+var top = -3.4028234e38; var sum = 0.0;
 ${E.map((e) => `var s${e} = 0.0;`).join(' ')}
 for (var block = 0u; block < limit; block += 256u) {
   let here = min(256u, limit - block);
-  var most = -3.40282347e38;
+  var most = -3.4028234e38;
   for (var j = lid; j < here; j += 64u) {
     let key = block + j;
     let at = $k + n * $kb + kh * $kh + key * $kr;

@@ -178,7 +178,7 @@ export function convTranspose(g, s) {
   const spatial = x.dims.length - 2, groups = s.int('group', 1), ones = Array(spatial).fill(1), kernel = w.dims.slice(2), size = x.dims.slice(2), out = y.dims.slice(2);
   const strides = s.ints('strides', ones), dilations = s.ints('dilations', ones), extra = s.ints('output_padding', ones.map(() => 0)), mode = s.text('auto_pad', 'NOTSET');
   const pads = size.map((n, d) => {
-    const total = strides[d] * (n - 1) + extra[d] + (kernel[d] - 1) * dilations[d] + 1 - out[d];
+    const total = Math.max(0, strides[d] * (n - 1) + extra[d] + (kernel[d] - 1) * dilations[d] + 1 - out[d]);
     if (s.attr('output_shape') || (mode !== 'NOTSET' && mode !== '' && mode !== 'VALID')) return mode === 'SAME_UPPER' ? Math.floor(total / 2) : total - Math.floor(total / 2);
     return mode === 'VALID' ? 0 : s.ints('pads', Array(2 * spatial).fill(0))[d];
   });

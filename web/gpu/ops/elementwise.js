@@ -13,7 +13,7 @@ import { WORDS } from '../words.js';
  */
 
 /** A float in WGSL. @param {number} v */
-export const float = (v) => (Number.isFinite(v) ? (Math.fround(v).toString().match(/[.e]/) ? `${Math.fround(v)}f` : `${Math.fround(v)}.0f`) : v > 0 ? '3.40282347e38f' : '-3.40282347e38f');
+export const float = (v) => (Number.isFinite(v) ? (Math.fround(v).toString().match(/[.e]/) ? `${Math.fround(v)}f` : `${Math.fround(v)}.0f`) : v > 0 ? '3.4028234e38f' : '-3.4028234e38f');
 
 /** Within bounds, of which infinite ones are none; NaN stays. @param {string} x @param {number} low @param {number} high */
 export function clamped(x, low, high) {
@@ -83,11 +83,12 @@ function cast(s, a) {
 
 /** @type {Record<string, (s: Step) => Expression>} */
 const EXPRESSIONS = {
+  CastLike: (s) => ({ code: (a) => cast(s, a), key: `${s.in[0]?.type} ${s.out[0]?.type}` }),
   Abs: (s) => ({ code: (a) => (WORDS[s.in[0]?.type ?? ''] === 'u32' ? a : wrapped(s.in[0]?.type ?? '', `abs(${a})`)), key: s.in[0]?.type }),
   Neg: (s) => ({ code: (a) => wrapped(s.in[0]?.type ?? '', `(-${a})`), key: s.in[0]?.type }),
   Sign: (s) => ({ code: (a) => (WORDS[s.in[0]?.type ?? ''] === 'u32' ? `min(${a}, 1u)` : `sign(${a})`), key: s.in[0]?.type }),
   Relu: (s) => ({ code: (a) => (isFloat(s) ? `select(${a}, 0.0, ${a} < 0.0)` : `max(${a}, 0)`) }),
-  Exp: onFloat((a) => `exp(${a})`), Log: onFloat((a) => `select(log(${a}), nan_of(${a}), ${a} < 0.0)`), Sqrt: onFloat((a) => `sqrt(${a})`), Reciprocal: onFloat((a) => `(1.0 / ${a})`),
+  Exp: onFloat((a) => `exp(${a})`), Log: onFloat((a) => `log_of(${a})`), Sqrt: onFloat((a) => `sqrt(${a})`), Reciprocal: onFloat((a) => `(1.0 / ${a})`),
   Floor: onFloat((a) => `floor(${a})`), Ceil: onFloat((a) => `ceil(${a})`), Round: onFloat((a) => `round(${a})`),
   Sin: onFloat((a) => `sin(${a})`), Cos: onFloat((a) => `cos(${a})`), Tan: onFloat((a) => `tan(${a})`), Asin: onFloat((a) => `atan2(${a}, sqrt((1.0 - ${a}) * (1.0 + ${a})))`),
   Acos: onFloat((a) => `atan2(sqrt((1.0 - ${a}) * (1.0 + ${a})), ${a})`), Atan: onFloat((a) => `atan(${a})`), Sinh: onFloat((a) => `sinh(${a})`), Cosh: onFloat((a) => `cosh(${a})`),
@@ -169,7 +170,8 @@ export const nameOf = (s) => (s.domain && s.domain !== 'quern' ? `${s.domain}.${
 export function elementwise(g, s) {
   const name = nameOf(s), { code, key = '' } = EXPRESSIONS[name](s), [out] = s.out;
   if (!out) throw new Unsupported('its result is not wanted');
-  const ports = s.in.flatMap((p) => p ?? []);
+  const ports = name === 'CastLike' && s.in[0] ? [s.in[0]] : s.in.flatMap((p) => p ?? []);
+  if (s.opset < 7 && ports.length > 1 && ports.some((p) => p.count !== out.count && p.count !== 1)) throw new Unsupported('an old form of broadcasting');
   if (ports.some((p) => p.dims.length > out.dims.length && p.count !== out.count)) throw new Unsupported('its shapes do not broadcast');
   link(g, s, out, `${name} ${key}`, code, ports);
 }

@@ -55,6 +55,12 @@ export function transpose(g, s) {
   move(g, g.in(x), g.out(y), y.dims, perm.map((d) => strides[d]), stridesOf(y.dims));
 }
 
+/** Where it drops nothing. @param {Executor} g @param {Step} s */
+export function dropout(g, s) {
+  if (s.out[1] || (s.opset < 7 ? !s.int('is_test', 0) : s.in[2] && s.known(2)?.[0] !== 0)) throw new Unsupported('it is in training');
+  g.alias(s.out[0], g.in(s.in[0]));
+}
+
 /** Another shape. @param {Executor} g @param {Step} s */
 export function reshape(g, s) {
   g.alias(s.out[0], g.in(s.in[0]));

@@ -19,6 +19,7 @@ export function pool(g, s) {
   const three = (/** @type {number[]} */ values, /** @type {number} */ missing) => Array(3 - spatial).fill(missing).concat(values);
   const kind = s.op.includes('Max') ? 'max' : s.op.includes('Lp') ? 'lp' : 'mean', p = s.int('p', 2), padded = kind === 'mean' && s.int('count_include_pad', 0) === 1;
   if (kind === 'lp' && s.opset < 2 && !whole) throw new Unsupported('an old form');
+  if (padded && s.int('ceil_mode', 0) && dilations.some((d) => d > 1)) throw new Unsupported('means over gaps beyond the padding');
   if (places && s.int('storage_order', 0)) throw new Unsupported('places in columns');
   const D = [0, 1, 2], outputs = places ? 2 : 1;
   // how far elements of the padding count: to the end of the padding, where it is known

@@ -15,11 +15,11 @@ const SUMS = {
   ReduceSum: { first: '0', add: 's + v', join: 's + t' }, ReduceMean: { first: '0', add: 's + v', join: 's + t', end: 's / f32($len)' },
   ReduceProd: { first: '1', add: 's * v', join: 's * t' }, ReduceSumSquare: { first: '0', add: 's + v * v', join: 's + t' },
   ReduceL1: { first: '0', add: 's + abs(v)', join: 's + t' }, ReduceL2: { first: '0', add: 's + v * v', join: 's + t', end: 'sqrt(s)' },
-  ReduceLogSum: { first: '0', add: 's + v', join: 's + t', end: 'log(s)' },
+  ReduceLogSum: { first: '0', add: 's + v', join: 's + t', end: 'select(log(s), bitcast<f32>(0xff800000u | (bitcast<u32>(s) & 0x7fffffffu)), s == 0.0)' },
   ReduceMax: { first: 'lowest', add: 'max(s, v)', join: 'max(s, t)' }, ReduceMin: { first: 'highest', add: 'min(s, v)', join: 'min(s, t)' },
 };
-const LOWEST = { f32: 'bitcast<f32>(0xff800000u ^ ($len & 0u))', i32: '-2147483647', u32: '0' };
-const HIGHEST = { f32: 'bitcast<f32>(0x7f800000u ^ ($len & 0u))', i32: '2147483647', u32: '4294967295' };
+const LOWEST = { f32: 'bitcast<f32>(0xff800000u ^ ($len & 0u))', i32: 'bitcast<i32>(0x80000000u)', u32: '0u' };
+const HIGHEST = { f32: 'bitcast<f32>(0x7f800000u ^ ($len & 0u))', i32: '2147483647', u32: '4294967295u' };
 
 /** Axes of a reduction, from 0 up, or null. @param {Step} s */
 function axesOf(s) {
@@ -74,7 +74,7 @@ export function reduce(g, s) {
   const first = sum.first === 'lowest' ? LOWEST[word] : sum.first === 'highest' ? HIGHEST[word] : `${word}(${sum.first})`;
   const nan = word === 'f32' && /max|min/.test(sum.add) ? 'if ((bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u) { bad = true; }' : '';
   const loop = (/** @type {string} */ from, /** @type {string} */ step) => `for (var r = ${from}; r < $len; r += ${step}) { ${w.element('r')} let v = x[$x + base + e]; s = ${sum.add}; ${nan} }`;
-  const second = `let top = select(s, 0.0, abs(s) > 3.4e38); var total = 0.0; for (var r = 0u; r < $len; r++) { ${w.element('r')} total += exp(x[$x + base + e] - top); } let result = log(total) + top;`;
+  const second = `let top = select(s, 0.0, abs(s) > 3.4e38); var total = 0.0; for (var r = 0u; r < $len; r++) { ${w.element('r')} total += exp(x[$x + base + e] - top); } let result = select(log(total) + top, bitcast<f32>(0xff800000u | (bitcast<u32>(total) & 0x7fffffffu)), total == 0.0);`;
   const end = logsum ? second : `let result = ${sum.end ?? 's'};`;
   const store = nan ? 'y[$y + i] = select(result, bitcast<f32>(0x7fc00000u ^ ($len & 0u)), bad);' : 'y[$y + i] = result;';
   if (wide && !logsum) {

@@ -13,7 +13,7 @@ function placeOf({ transform }, i, n, m, scale, roi) {
   if (transform === 'asymmetric') return i / scale;
   if (transform === 'pytorch_half_pixel') return m > 1 ? (i + 0.5) / scale - 0.5 : 0;
   if (transform === 'tf_half_pixel_for_nn') return (i + 0.5) / scale;
-  if (transform === 'align_corners') return m > 1 ? i * (n - 1) / (m - 1) : 0;
+  if (transform === 'align_corners') return m > 1 ? i * (n - 1) / (scale * n - 1) : 0; // a length that need not be whole
   if (transform === 'tf_crop_and_resize') return m > 1 ? roi[0] * (n - 1) + i * (roi[1] - roi[0]) * (n - 1) / (m - 1) : 0.5 * (roi[0] + roi[1]) * (n - 1);
   if (transform === 'half_pixel_symmetric') return n / 2 * (1 - m / (n * scale)) + (i + 0.5) / scale - 0.5;
   return (i + 0.5) / scale - 0.5;
@@ -34,7 +34,7 @@ export function taps(how, n, m, scale, roi) {
     const x = placeOf(how, i, n, m, scale, roi);
     if (how.transform === 'tf_crop_and_resize' && (x < 0 || x > n - 1)) throw new Unsupported('it looks beyond its input');
     if (how.mode === 'nearest') {
-      const near = how.nearest === 'floor' ? Math.floor(x) : how.nearest === 'ceil' ? Math.ceil(x) : how.nearest === 'round_prefer_ceil' ? Math.floor(x + 0.5) : Math.ceil(x - 0.5);
+      const near = how.nearest === 'floor' ? Math.floor(x) : how.nearest === 'ceil' ? Math.ceil(x) : how.nearest === 'simple' ? (scale < 1 ? Math.ceil(x) : Math.floor(x)) : how.nearest === 'round_prefer_ceil' ? Math.floor(x + 0.5) : Math.ceil(x - 0.5);
       places[i] = Math.min(Math.max(near, 0), n - 1);
       weights[i] = 1;
       continue;
@@ -43,7 +43,7 @@ export function taps(how, n, m, scale, roi) {
     let total = 0;
     for (let t = 0; t < width; t++) {
       const at = first + t, d = (at - x) * shrink, w = how.mode === 'cubic' ? cubic(d, how.cubic) : Math.max(0, 1 - Math.abs(d)), inside = at >= 0 && at < n;
-      const value = (how.exclude || how.antialias) && !inside ? 0 : w;
+      const value = how.exclude && !inside ? 0 : w;
       places[i * width + t] = Math.min(Math.max(at, 0), n - 1);
       weights[i * width + t] = value;
       total += value;
@@ -60,7 +60,7 @@ export function resize(g, s) {
   const rank = x.dims.length, upsample = s.op === 'Upsample', old = upsample || s.opset < 11;
   /** @type {How} */
   const how = {
-    mode: s.text('mode', 'nearest'), transform: old ? 'asymmetric' : s.text('coordinate_transformation_mode', 'half_pixel'), nearest: old ? 'floor' : s.text('nearest_mode', 'round_prefer_floor'),
+    mode: s.text('mode', 'nearest'), transform: old ? 'asymmetric' : s.text('coordinate_transformation_mode', 'half_pixel'), nearest: old ? 'simple' : s.text('nearest_mode', 'round_prefer_floor'),
     cubic: s.float('cubic_coeff_a', -0.75), exclude: Boolean(s.int('exclude_outside', 0)), antialias: Boolean(s.int('antialias', 0)), extrapolation: s.float('extrapolation_value', 0),
   };
   if (how.mode !== 'nearest' && WORDS[x.type] !== 'f32') throw new Unsupported(`resizing ${x.type} smoothly`);
@@ -90,8 +90,8 @@ export function resize(g, s) {
     next[axis] = y.dims[axis];
     const count = next.reduce((a, b) => a * b, 1), inner = next.slice(axis + 1).reduce((a, b) => a * b, 1), to = k === todo.length - 1 ? result : g.temp(count);
     g.dispatch(`resize ${word} ${width === 1 ? 1 : ''}`, () => ({
-      buffers: width === 1 ? 'x places y' : 'x places weights y', types: { x: word, places: 'u32', y: word }, linear: true, numbers: 'inner n m width',
-      body: `let e = i % $inner; let o = (i / $inner) % $m; let first = (i / ($inner * $m)) * $n;
+      buffers: width === 1 ? 'x places y' : 'x places weights y', types: { x: word, places: 'u32', y: word }, linear: true, numbers: 'inner size m width',
+      body: `let e = i % $inner; let o = (i / $inner) % $m; let first = (i / ($inner * $m)) * $size;
 ${width === 1 ? 'y[$y + i] = x[$x + (first + places[$places + o]) * $inner + e];' : `var s = 0.0;
 for (var t = 0u; t < $width; t++) { s = fma(weights[$weights + o * $width + t], x[$x + (first + places[$places + o * $width + t]) * $inner + e], s); }
 y[$y + i] = s;`}`,
