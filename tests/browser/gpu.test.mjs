@@ -17,8 +17,12 @@ const SMALL = model({
 /** A step without a kernel between two that have one. */
 const ISLAND = model({ nodes: [{ op: 'Relu', in: ['x'], out: ['a'] }, { op: 'Det', in: ['a'], out: ['b'] }, { op: 'Exp', in: ['b'], out: ['y'] }], inputs: [{ name: 'x', dims: ['n', 3, 3] }], outputs: [{ name: 'y', dims: ['n'] }] });
 const LOOKUP = model({ nodes: [{ op: 'Gather', in: ['table', 'at'], out: ['y'] }], inputs: [{ name: 'at', type: 'int64', dims: ['n'] }], outputs: [{ name: 'y', dims: ['n', 2] }], initializers: { table: weights([5, 2]) } });
+/** The sum of all rows so far, which grow by one a run. */
+const SUM = model({ nodes: [{ op: 'Concat', in: ['past', 'x'], out: ['next'], attrs: { axis: 0n } }, { op: 'ReduceSum', in: ['next', 'axes'], out: ['y'], attrs: { keepdims: 0n } }],
+  inputs: [{ name: 'past', dims: ['rows', 2] }, { name: 'x', dims: [1, 2] }], outputs: [{ name: 'y', dims: [2] }, { name: 'next', dims: ['all', 2] }],
+  initializers: { axes: { type: 'int64', dims: [1], data: BigInt64Array.of(0n) } } });
 const blaze = path.join(ROOT, '.models/face_detection_front_128x128_barracuda.onnx');
-const pages = { '/': '<!doctype html><title>t</title>', '/small.onnx': SMALL, '/island.onnx': ISLAND, '/lookup.onnx': LOOKUP, ...(existsSync(blaze) && { '/blaze.onnx': readFileSync(blaze) }) };
+const pages = { '/': '<!doctype html><title>t</title>', '/small.onnx': SMALL, '/island.onnx': ISLAND, '/lookup.onnx': LOOKUP, '/sum.onnx': SUM, ...(existsSync(blaze) && { '/blaze.onnx': readFileSync(blaze) }) };
 
 describe('the graphics card', { skip }, () => {
   let browser, plain, server;
@@ -132,14 +136,57 @@ describe('the graphics card', { skip }, () => {
     assert.equal(said.auto, 'cpu');
   });
 
-  test('what waits for a result, or keeps state in the heap, is refused', async () => {
+  test('a lost device: the run is finished by the CPU, later ones are back on the card', async () => {
+    const { want, got, backends, reasons } = await inPage(async () => {
+      const { load } = await import('/dist/index.js');
+      const gpu = await import('/dist/gpu.js'), cpu = await load('/small.onnx', { worker: false }), m = await load('/small.onnx', { worker: false, backend: 'gpu' });
+      const feeds = { x: { type: 'float32', dims: [1, 3, 8, 8], data: Float32Array.from({ length: 192 }, (_, i) => Math.sin(i)) } };
+      const want = Array.from((await cpu.run(feeds)).y.data), got = [], backends = [], reasons = [];
+      const run = async () => { got.push(Array.from((await m.run(feeds)).y.data)); backends.push(m.report().backend); reasons.push(m.report().backendReason); };
+      await run();
+      const first = await gpu.context(), under = run(); // in the middle of a run
+      first.device.destroy();
+      await under;
+      for (let i = 0; i < 50 && backends.at(-1) !== 'gpu'; i++) { await new Promise((r) => setTimeout(r, 100)); await run(); }
+      return { want, got, backends, reasons };
+    });
+    assert.deepEqual([backends[0], backends[1], backends.at(-1)], ['gpu', 'cpu', 'gpu']);
+    assert.match(reasons[1], /the graphics device was lost/);
+    for (const y of got) y.forEach((v, i) => assert.ok(Math.abs(v - want[i]) < 1e-5));
+  });
+
+  test('bind() keeps state on the card', async () => {
+    const { want, got, state, uploaded } = await inPage(async () => {
+      const { load } = await import('/dist/index.js');
+      const want = [], got = [];
+      let state, uploaded = 0;
+      for (const [backend, list] of [['cpu', want], ['gpu', got]]) {
+        const m = await load('/sum.onnx', { worker: false, backend });
+        await m.bind({ next: 'past' });
+        for (let i = 1; i < 6; i++) {
+          list.push(Array.from((await m.run({ x: { type: 'float32', dims: [1, 2], data: Float32Array.of(i, -i) } })).y.data));
+          if (backend === 'gpu') uploaded = m.report().gpu.uploaded;
+        }
+        list.push(Array.from((state = (await m.state()).past).data));
+        await m.reset();
+        list.push(Array.from((await m.run({ x: { type: 'float32', dims: [1, 2], data: Float32Array.of(7, 8) } })).y.data));
+        m.dispose();
+      }
+      return { want, got, state, uploaded };
+    });
+    assert.deepEqual(got, want);
+    assert.deepEqual(state.dims, [5, 2]);
+    assert.equal(uploaded, 8, 'two numbers, not the rows before them');
+  });
+
+  test('what waits for a result is refused', async () => {
     const said = await inPage(async () => {
       const { load } = await import('/dist/index.js');
       const m = await load('/small.onnx', { worker: false, backend: 'gpu' }), feeds = { x: { type: 'float32', dims: [1, 3, 4, 4], data: new Float32Array(48) } };
       const text = (f) => { try { f(); return 'accepted'; } catch (error) { return error.message; } };
-      return [text(() => m.runSync(feeds)), text(() => m.bind({ y: 'x' }))];
+      return [text(() => m.runSync(feeds)), text(() => m.bind({ y: 'z' }))];
     });
     assert.match(said[0], /runSync\(\).*use run\(\)/);
-    assert.match(said[1], /bind\(\)/);
+    assert.match(said[1], /there is no input 'z'/);
   });
 });

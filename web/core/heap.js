@@ -344,6 +344,11 @@ export class Heap {
     }
   }
 
+  /** The type and shape of an input whose contents are elsewhere. @param {number} model @param {number} i @param {{ type: string, dims: readonly number[] }} shape */
+  bindShape(model, i, { type, dims }) {
+    if (!this.#call('input_bind', model, i, this.#types.indexOf(type), dims.length, this.#shape(dims))) this.#fail(model);
+  }
+
   /** Where these dimensions lie until the next call. @param {readonly number[]} dims */
   #shape(dims) {
     if (dims.length > 8) throw new QuernError('unsupported', `a tensor of rank ${dims.length}: at most 8 dimensions are supported`);

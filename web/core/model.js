@@ -89,7 +89,9 @@ export class LocalModel {
     const { build: made, context, executor } = await getGpu(url);
     if (made !== build) throw new QuernError('unavailable', `the JavaScript is of build ${build}, gpu.js of build ${made}: publish the files of one release together`);
     const device = this.#gpu = await context();
-    return (heap, model) => executor(device, heap, model);
+    return Object.assign((/** @type {import('./heap.js').Heap} */ heap, /** @type {number} */ model) => executor(device, heap, model), {
+      again: async (/** @type {import('./heap.js').Heap} */ heap, /** @type {number} */ model) => executor(this.#gpu = await context(), heap, model),
+    });
   }
 
   /** @param {Session[]} sessions @returns {GpuFacts} */
@@ -301,7 +303,8 @@ export class LocalModel {
     if (profile) for (const s of list) s.profile ??= new Profile();
     return {
       version, build, variant: heap.variant, rare: heap.isRare,
-      backend: this.#gpu ? 'gpu' : 'cpu', backendReason: this.#gpu ? "backend: 'gpu'" : "the CPU computes unless backend: 'gpu' is asked for", ...(this.#gpu && { gpu: this.#gpuFacts(list) }),
+      backend: list.some((s) => s.gpu) ? 'gpu' : 'cpu', ...(this.#gpu && { gpu: this.#gpuFacts(list) }),
+      backendReason: this.#gpu ? list.find((s) => s.gpuLost)?.gpuLost ?? "backend: 'gpu'" : "the CPU computes unless backend: 'gpu' is asked for",
       threads: heap.threads, threadsReason: heap.threadsReason, helped: heap.helped,
       where: isNode ? 'node' : isPage ? 'page' : 'worker', whereReason: this.#whereReason,
       url: baseOf(this.#source), name, modelVersion,

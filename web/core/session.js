@@ -17,8 +17,8 @@ import { ARRAYS, PER_ELEMENT, countOf, describe, toMap, toTensor } from './tenso
  * @typedef {{ stage: 'download' | 'external' | 'prepare', loaded: number, total: number }} Progress
  * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void,
  *   externalData?: Map<string, SourceSpec | import('./source.js').Pieces>, skipPasses?: number, gpu?: GpuMaker, opened?: import('./source.js').Opened }} ReadOptions
- * gpu: makes what runs the model on the graphics card.
- * @typedef {(heap: Heap, model: number) => import('../gpu/executor.js').Executor} GpuMaker
+ * gpu: makes what runs the model on the graphics card; again: on another device, after that was lost.
+ * @typedef {((heap: Heap, model: number) => import('../gpu/executor.js').Executor) & { again?: (heap: Heap, model: number) => Promise<import('../gpu/executor.js').Executor> }} GpuMaker
  * skipPasses: bits of QN_PASS_* in src/quern.h, for tests. opened: the source, when its download has begun already.
  * outputs: names of those wanted, all when left out. meta: with the version of the package that computed them, and the time it took.
  * @typedef {{ signal?: AbortSignal, outputs?: readonly string[], meta?: boolean }} RunOptions
@@ -61,6 +61,12 @@ export class Session {
   bytes = 0;
   /** Runs the model on the graphics card. @type {import('../gpu/executor.js').Executor | null} */
   gpu = null;
+  /** Why the CPU took over. */
+  gpuLost = '';
+  /** @type {GpuMaker | undefined} */
+  #gpuMaker;
+  /** After a loss, once there is another device. @type {import('../gpu/executor.js').Executor | null} */
+  #returning = null;
   /** Set: runs are timed node by node. @type {Profile | null} */
   profile = null;
 
@@ -110,6 +116,7 @@ export class Session {
     }
     this.#heap.finish(this.#model, gpu ? skipPasses | NEUTRAL : skipPasses);
     this.gpu = gpu?.(this.#heap, this.#model) ?? null;
+    this.#gpuMaker = gpu;
     this.inputs = this.#heap.ports(this.#model, 'input');
     this.outputs = this.#heap.ports(this.#model, 'output');
     onProgress?.({ stage: 'prepare', loaded: size, total: size });
@@ -196,7 +203,6 @@ export class Session {
    */
   bind(pairs, { initial = {} } = {}) {
     this.#idle('bind()');
-    if (this.gpu) throw new QuernError('unsupported', "bind() keeps state in the core's memory; a model on the graphics card hands it over as inputs and outputs");
     if (!pairs || typeof pairs !== 'object') throw new QuernError('bad-argument', 'bind() takes pairs of an output and the input that it becomes: { output: input }');
     const states = new Map(Object.entries(pairs).map(([from, to]) => [find(this.inputs, to, 'input'), { output: find(this.outputs, from, 'output'), begun: false }]));
     if (states.size < Object.keys(pairs).length) throw new QuernError('bad-argument', 'two outputs are bound to one input');
@@ -207,13 +213,17 @@ export class Session {
       state.initial = copyOf(toTensor(Array.isArray(value) ? zeros(type, value) : value, `the initial value of '${name}'`, type));
     }
     const free = () => {
-      for (const i of this.#states.keys()) this.#heap.bindState(this.#model, i, -1);
+      for (const i of this.#states.keys()) {
+        if (this.gpu) this.gpu.forgetState(i);
+        else this.#heap.bindState(this.#model, i, -1);
+      }
       this.#states = new Map();
     };
     free();
     try {
       for (const [i, state] of states) {
-        this.#heap.bindState(this.#model, i, state.output);
+        if (!this.gpu) this.#heap.bindState(this.#model, i, state.output);
+        else if (this.inputs[i].kind !== 'tensor' || this.outputs[state.output].type !== this.inputs[i].type) throw new QuernError('bad-type', `output '${this.outputs[state.output].name}' cannot be kept for input '${this.inputs[i].name}'`);
         this.#states.set(i, state);
       }
     } catch (error) {
@@ -228,9 +238,16 @@ export class Session {
     for (const state of this.#states.values()) state.begun = false;
   }
 
-  /** Copies of the states that there are, by the names of their inputs; to be given to a run that goes on from there. */
+  /** Copies of the states that there are, by the names of their inputs; to be given to a run that goes on from there. @returns {any} from the graphics card a promise */
   state() {
     this.#idle('state()');
+    const { gpu } = this;
+    if (gpu) return this.#inTurn(async () => {
+      /** @type {Record<string, any>} */
+      const states = {};
+      for (const i of this.#states.keys()) if (gpu.stateOf(i)) states[this.inputs[i].name] = await gpu.readState(i); // one after the other: they share a buffer
+      return states;
+    });
     return Object.fromEntries([...this.#states].filter(([, s]) => s.begun).map(([i]) => [this.inputs[i].name, /** @type {TensorLike} */ (this.#heap.input(this.#model, i))]));
   }
 
@@ -258,7 +275,8 @@ export class Session {
   #start({ values }) {
     values.forEach((value, i) => {
       const state = this.#states.get(i);
-      if (state?.begun && !value) return;
+      if (state?.begun && !value) return this.gpu ? this.#heap.bindShape(this.#model, i, /** @type {any} */ (this.gpu.stateOf(i))) : undefined;
+      if (state) this.gpu?.forgetState(i);
       if (state) value ??= state.initial ?? this.#initial(i, values);
       if (value && 'items' in value) this.#heap.bindItems(this.#model, i, this.inputs[i].type, value.items, value.nested);
       else if (value && 'maps' in value) this.#heap.bindMaps(this.#model, i, this.inputs[i].type, value.maps);
@@ -286,7 +304,8 @@ export class Session {
       throwIfAborted(signal);
       const prepared = this.#prepare(feeds, outputs);
       if (this.#pending) prepared.values = /** @type {any} */ (prepared.values.map(copyOf)); // the caller may write into its arrays again
-      if (this.gpu) return this.#inTurn(() => this.#onGpu(() => this.#start(prepared), prepared.values.flatMap((v, i) => (v ? [i] : [])), prepared.outputs, signal));
+      this.#comeBack();
+      if (this.gpu) return this.#inTurn(() => this.#onGpu(prepared, signal));
       return this.#queue(() => this.#start(prepared), () => this.#collect(prepared), signal);
     } catch (error) {
       return Promise.reject(error);
@@ -322,16 +341,52 @@ export class Session {
     return this.#inTurn(() => this.#execute(start, collect, signal));
   }
 
-  /** @param {() => void} start @param {number[]} bound inputs @param {readonly number[]} outputs @param {AbortSignal | undefined} signal */
-  async #onGpu(start, bound, outputs, signal) {
+  /** @param {Prepared} prepared @param {AbortSignal | undefined} signal @returns {Promise<Record<string, any>>} */
+  async #onGpu(prepared, signal) {
     this.#usable();
     throwIfAborted(signal);
-    const values = await /** @type {import('../gpu/executor.js').Executor} */ (this.gpu).run(() => (start(), bound), outputs, () => {
-      this.#usable();
-      throwIfAborted(signal);
-    });
-    this.runs++;
-    return Object.fromEntries(outputs.map((i, k) => [this.outputs[i].name, values[k]]));
+    const { gpu } = this, { values, outputs } = prepared, onCpu = () => this.#execute(() => this.#start(prepared), () => this.#collect(prepared), signal);
+    if (!gpu) return onCpu(); // lost by a run before
+    try {
+      const results = await gpu.run(() => {
+        this.#start(prepared);
+        return values.flatMap((v, i) => (v || this.#states.has(i) ? [i] : []));
+      }, outputs, () => {
+        this.#usable();
+        throwIfAborted(signal);
+      }, this.#states);
+      this.runs++;
+      return Object.fromEntries(outputs.map((i, k) => [this.outputs[i].name, results[k]]));
+    } catch (error) {
+      if (this.#disposed || !gpu.lost) throw error;
+      const stateful = this.#giveUpGpu(gpu);
+      if (stateful) throw new QuernError('bad-state', `${gpu.lost}, and the state of this model with it; the next run begins anew, on the CPU`, { cause: error });
+      return onCpu();
+    }
+  }
+
+  /** The CPU takes over, with the graph and the weights that are in the heap. @param {import('../gpu/executor.js').Executor} gpu @returns whether a state was lost */
+  #giveUpGpu(gpu) {
+    this.gpuLost = gpu.lost;
+    this.gpu = null;
+    gpu.dispose();
+    let lost = false;
+    for (const [i, state] of this.#states) {
+      lost ||= state.begun;
+      state.begun = false;
+      this.#heap.bindState(this.#model, i, state.output);
+    }
+    this.#gpuMaker?.again?.(this.#heap, this.#model).then((again) => (this.#disposed ? again.dispose() : this.#returning = again), () => {}); // there may never be one
+    return lost;
+  }
+
+  /** To the graphics card, between two runs, when there is a device again and no state in the heap. */
+  #comeBack() {
+    if (!this.#returning || this.#pending || [...this.#states.values()].some((s) => s.begun)) return;
+    for (const i of this.#states.keys()) this.#heap.bindState(this.#model, i, -1);
+    this.gpu = this.#returning;
+    this.#returning = null;
+    this.gpuLost = '';
   }
 
   /** @template T @param {() => Promise<T>} go @returns {Promise<T>} */
@@ -445,6 +500,7 @@ export class Session {
     if (this.#disposed) return;
     this.#disposed = true;
     this.gpu?.dispose();
+    this.#returning?.dispose();
     this.#heap.freeModel(this.#model);
   }
 }

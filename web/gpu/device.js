@@ -29,6 +29,12 @@ export class Context {
     });
   }
 
+  /** Whether the device was lost; word of that takes a moment. */
+  async isLost() {
+    if (!this.lost) await Promise.race([this.device.lost, new Promise((resolve) => setTimeout(resolve, 100))]);
+    return Boolean(this.lost);
+  }
+
   /** What went wrong since it was last asked. @returns {QuernError | null} */
   failure() {
     if (this.lost) return new QuernError('unavailable', this.lost);

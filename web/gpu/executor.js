@@ -16,10 +16,10 @@ import { SIZES, WORDS, fromWords, toWords } from './words.js';
  * @typedef {{ block: Block, at: number, word: 'f32' | 'i32' | 'u32', dims: number[], count: number }} Operand
  * A tensor's place in the heap, and where its contents are. inHeap: they are there.
  * @typedef {{ at: number, end: number, type: string, block: Block | null, first: number, chain: import('./chain.js').Chain | null, inHeap: boolean }} Entry
- * What was done, to be done again. 'feed': input `input` goes up. 'skip': steps that the core passes over; 'whole': one that it runs.
+ * What was done, to be done again. 'feed': input `input` goes up; 'state': it is what the last run kept for it. 'skip': steps that the core passes over; 'whole': one that it runs.
  * @typedef {{ do: 'run', pipeline: GPUComputePipeline, group: GPUBindGroup, x: number, y: number, z: number }
  *   | { do: 'copy', from: GPUBuffer, fromAt: number, to: GPUBuffer, toAt: number, bytes: number }
- *   | { do: 'feed', input: number, type: string, bytes: number, block: Block } | { do: 'up', port: Port, block: Block }
+ *   | { do: 'feed', input: number, type: string, bytes: number, block: Block } | { do: 'state', input: number, bytes: number, block: Block } | { do: 'up', port: Port, block: Block }
  *   | { do: 'down', entries: { at: number, type: string, bytes: number, block: Block, first: number }[] } | { do: 'skip', count: number } | { do: 'whole' }} Deed
  * first: where its first result lay, when it has addresses that move with that; else 0.
  * @typedef {{ deeds: Deed[], outputs: Map<number, { block: Block, first: number, port: Port } | null>, own: Block[], chunks: GPUBuffer[], first: number, islands: string[] }} Program
@@ -68,6 +68,8 @@ export class Executor {
   #islands = [];
   /** Where the inputs lie in this run. @type {number[]} */
   #inputs = [];
+  /** What runs kept for inputs of later ones. @type {Map<number, { block: Block, room: number, count: number, type: string, dims: number[] }>} */
+  #states = new Map();
   /** Where shaders say what is wrong with their data. @type {Block | null} */
   #flag = null;
   /** @type {{ node: string, op: string, sentence: string }[]} */
@@ -89,6 +91,11 @@ export class Executor {
     this.#plan = new Plan(heap, model);
   }
 
+  /** Why the device can no longer be used, or ''. */
+  get lost() {
+    return this.#context.lost;
+  }
+
   get shaders() {
     return this.#context.shaders;
   }
@@ -101,9 +108,11 @@ export class Executor {
    * @param {() => readonly number[]} start binds inputs, which it names, and plans the run
    * @param {readonly number[]} wanted outputs
    * @param {() => void} check fails when the run has to end
+   * @param {ReadonlyMap<number, { output: number }>} [keep] by input: the output that stays here for the next run
    * @returns {Promise<any[]>} the wanted outputs
    */
-  async run(start, wanted, check) {
+  async run(start, wanted, check, keep = new Map()) {
+    if (this.#context.lost) throw new QuernError('unavailable', this.#context.lost);
     const bound = start();
     this.#context.failure(); // of another model
     this.facts = { dispatches: 0, uploaded: 0, downloaded: 0, islands: [], replayed: false, submissions: 0 };
@@ -114,12 +123,13 @@ export class Executor {
       if (known && (!known.first || known.first === this.#firstAddress())) {
         this.#programs.delete(this.#plan.serial); // the newest last
         this.#programs.set(this.#plan.serial, known);
-        await this.#replay(replays = known, check);
+        if (this.#fitsStates(known)) await this.#replay(replays = known, check);
+        else await this.#record(check);
       } else {
         await this.#record(check);
       }
       if (this.#heap.step(this.#model, 0)) throw new QuernError('internal', 'the plan goes on after its end. This is a bug in Quern.');
-      return await this.#collect(wanted, replays);
+      return await this.#collect(wanted, replays, keep);
     } catch (error) {
       this.#heap.cancel(this.#model);
       this.#pass?.end();
@@ -128,6 +138,11 @@ export class Executor {
     } finally {
       this.#forget();
     }
+  }
+
+  /** Whether what was fed then is fed now, and what was kept is kept. @param {Program} program */
+  #fitsStates({ deeds }) {
+    return deeds.every((d) => (d.do === 'feed' ? !this.#states.has(d.input) : d.do === 'state' ? this.#states.has(d.input) : true));
   }
 
   #firstAddress() {
@@ -360,9 +375,58 @@ export class Executor {
     this.#own.push(block);
     block.users = 2; // the program's, and the entry's
     entry.block = block;
+    if (entry.input !== undefined && this.#states.has(entry.input)) {
+      this.#encodeState({ do: 'state', input: entry.input, bytes, block });
+      return;
+    }
     if (entry.input !== undefined) this.#deeds.push({ do: 'feed', input: entry.input, type: entry.type, bytes: whole.bytes, block });
     else if (port.place === 'run') this.#deeds.push({ do: 'up', port: whole, block });
     this.#up(whole, block); // nothing that was encoded before sees it: the block is new
+  }
+
+  /** @param {Extract<Deed, { do: 'state' }>} deed */
+  #encodeState(deed) {
+    this.#deeds.push(deed);
+    this.#fromState(deed);
+  }
+
+  /** @param {Extract<Deed, { do: 'state' }>} deed */
+  #fromState({ input, bytes, block }) {
+    const { block: kept } = /** @type {any} */ (this.#states.get(input));
+    if (bytes) this.#copyAgain({ do: 'copy', from: kept.gpu, fromAt: 0, to: block.gpu, toAt: 0, bytes });
+  }
+
+  /** The shape of what is kept for an input, or null. @param {number} input */
+  stateOf(input) {
+    const state = this.#states.get(input);
+    return state ? { type: state.type, dims: state.dims } : null;
+  }
+
+  /** Forgets what is kept for an input, which is then given. @param {number} input */
+  forgetState(input) {
+    const state = this.#states.get(input);
+    if (!state) return;
+    this.#context.pool.destroy(state.block);
+    this.#states.delete(input);
+  }
+
+  /** @param {number} input @returns {Promise<{ type: string, dims: number[], data: any }>} a copy */
+  async readState(input) {
+    const { block, count, type, dims } = /** @type {any} */ (this.#states.get(input)), [data] = await this.#read([{ type, count, block, first: 0 }]);
+    return { type, dims, data };
+  }
+
+  /** @param {number} input @param {{ block: Block, first: number, port: Port }} place */
+  #keepState(input, { block, first, port }) {
+    let state = this.#states.get(input);
+    const bytes = 4 * port.count;
+    if (!state || state.room < bytes) {
+      if (state) this.#context.pool.destroy(state.block); // after what was submitted: WebGPU keeps it as long as it is used
+      const room = Math.max(256, Math.ceil(bytes * 1.5 / 256) * 256);
+      this.#states.set(input, state = { block: this.#context.pool.own(room), room, count: 0, type: '', dims: [] });
+    }
+    Object.assign(state, { count: port.count, type: port.type, dims: port.dims });
+    if (bytes) this.#copyAgain({ do: 'copy', from: block.gpu, fromAt: 4 * first, to: state.block.gpu, toAt: 0, bytes });
   }
 
   /** @param {Port} port @param {Block} block */
@@ -526,6 +590,11 @@ export class Executor {
       pass.dispatchWorkgroups(deed.x, deed.y, deed.z);
       return;
     }
+    this.#copyAgain(deed);
+  }
+
+  /** @param {Extract<Deed, { do: 'copy' }>} deed */
+  #copyAgain(deed) {
     this.#pass?.end();
     this.#pass = null;
     this.#encoder ??= this.device.createCommandEncoder();
@@ -590,6 +659,7 @@ export class Executor {
       await staging.mapAsync(1, 0, total);
     } catch (cause) {
       this.#staging.delete(size);
+      await this.#context.isLost();
       throw this.#context.failure() ?? new QuernError('internal', `the graphics card's results could not be read: ${String(cause)}`, { cause });
     }
     const failure = this.#context.failure();
@@ -612,14 +682,27 @@ export class Executor {
     return entry?.block && !entry.inHeap ? { block: entry.block, first: entry.first + (port.at - entry.at) / SIZES[port.type], port } : null;
   }
 
-  /** @param {readonly number[]} wanted @param {Program | null} program that was run again */
-  async #collect(wanted, program) {
+  /** What the core computed, on the card. @param {Port} port */
+  #lift(port) {
+    if (!port.tensor || !WORDS[port.type]) throw new QuernError('unsupported', `a state of ${port.tensor ? port.type : 'no tensor'} cannot be kept on the graphics card; use the backend 'cpu'`);
+    const block = this.#context.pool.own(4 * port.count);
+    this.#own.push(block);
+    if (port.count) this.#up(port, block);
+    return { block, first: 0, port };
+  }
+
+  /** @param {readonly number[]} wanted @param {Program | null} program that was run again @param {ReadonlyMap<number, { output: number }>} keep */
+  async #collect(wanted, program, keep) {
     const made = program ?? this.#programs.get(this.#plan.serial);
     if (made && !program) for (let i = 0; i < this.#plan.outputs; i++) made.outputs.set(i, this.#place(i));
-    const places = wanted.map((i) => (made ? made.outputs.get(i) ?? null : this.#place(i)));
+    const placeOf = (/** @type {number} */ i) => (made ? made.outputs.get(i) ?? null : this.#place(i)), places = wanted.map(placeOf);
+    for (const [input, { output }] of keep) {
+      this.#keepState(input, placeOf(output) ?? this.#lift(this.#plan.output(output)));
+    }
     const parts = places.flatMap((place) => (place ? { type: place.port.type, count: place.port.count, block: place.block, first: place.first } : []));
     if (this.#flag) parts.push({ type: 'uint32', count: 1, block: this.#flag, first: 0 });
     const arrays = await this.#read(parts);
+    this.#submit();
     if (this.#flag && arrays.at(-1)[0]) {
       this.device.queue.writeBuffer(this.#flag.gpu, 0, new Uint32Array(1));
       const { node, op, sentence } = this.#complaints[arrays.at(-1)[0] - 1];
@@ -643,6 +726,7 @@ export class Executor {
       else if (deed.do === 'skip') for (let i = 0; i < deed.count; i++) this.#plan.skip();
       else if (deed.do === 'whole') this.#plan.runWhole();
       else if (deed.do === 'feed') this.#up({ type: deed.type, at: this.#inputs[deed.input], bytes: deed.bytes, dims: [], count: 0, place: 'run', tensor: true, lastUse: 0 }, deed.block);
+      else if (deed.do === 'state') this.#fromState(deed);
       else if (deed.do === 'up') this.#up(deed.port, deed.block);
       else {
         await this.#down(deed);
@@ -655,6 +739,8 @@ export class Executor {
   dispose() {
     for (const program of this.#programs.values()) this.#release(program);
     for (const { block } of this.#constants.values()) this.#context.pool.destroy(block);
+    for (const { block } of this.#states.values()) this.#context.pool.destroy(block);
+    this.#states.clear();
     for (const buffer of [...this.#staging.values(), ...this.#spare]) buffer.destroy();
     this.#programs.clear();
     this.#constants.clear();
