@@ -145,6 +145,9 @@ size: wasm js        ## bytes on the wire by part, against the budget
 bench: dist          ## speed, start-up and memory against onnxruntime-web, LiteRT, TensorFlow.js; writes tests/bench/RESULTS.md
 	@cd tests/bench && npm ci --silent && node run.mjs
 
+bench-webgpu: dist   ## models on the graphics card beside onnxruntime-web's WebGPU build, in a software adapter
+	@cd tests/bench && npm ci --silent && node webgpu.mjs
+
 clients: dist        ## libraries written for onnxruntime, unchanged, over it and over Quern: the same answers
 	@cd tests/clients && npm ci --silent && node --test clients.test.mjs
 
@@ -182,4 +185,4 @@ clean:               ## everything that was built, but not the toolchain and dep
 	@rm -rf build dist
 
 FORCE:
-.PHONY: help dist toolchain deps wasm js models native asan embed wasm-tests test conformance conformance-native conformance-threads operators check size bench clients delivery-proof fuzz fuzz-model fuzz-reader fuzz-text fuzz-manifest clean FORCE
+.PHONY: help dist toolchain deps wasm js models native asan embed wasm-tests test conformance conformance-native conformance-threads operators check size bench clients delivery-proof fuzz fuzz-model fuzz-reader fuzz-text fuzz-manifest clean bench-webgpu FORCE

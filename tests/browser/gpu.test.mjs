@@ -179,6 +179,20 @@ describe('the graphics card', { skip }, () => {
     assert.equal(uploaded, 8, 'two numbers, not the rows before them');
   });
 
+  test("quern/ort takes 'webgpu', and the CPU where there is none", async () => {
+    const work = async () => {
+      const ort = await import('/dist/ort.js'), bytes = new Uint8Array(await (await fetch('/small.onnx')).arrayBuffer()), out = [];
+      const x = new ort.Tensor('float32', Float32Array.from({ length: 75 }, (_, i) => i / 75), [1, 3, 5, 5]);
+      for (const executionProviders of [['webgpu', 'wasm'], ['wasm']]) out.push(Array.from((await (await ort.InferenceSession.create(bytes, { executionProviders })).run({ x })).y.data));
+      return { out, gpu: performance.getEntriesByType('resource').some((e) => e.name.endsWith('/gpu.js')) };
+    };
+    for (const [inside, fetched] of [[browser, true], [plain, undefined]]) {
+      const { out: [a, b], gpu } = await inPage(work, undefined, inside);
+      a.forEach((v, i) => assert.ok(Math.abs(v - b[i]) < 1e-5));
+      if (fetched) assert.ok(gpu);
+    }
+  });
+
   test('what waits for a result is refused', async () => {
     const said = await inPage(async () => {
       const { load } = await import('/dist/index.js');

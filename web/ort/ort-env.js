@@ -47,7 +47,7 @@ export function registerBackend(name, backend, priority) {
 }
 
 /**
- * The first provider that there is: a registered backend, or null for Quern itself.
+ * The first provider that there is: a registered backend, 'gpu' for Quern by WebGPU, or null for Quern on the CPU.
  * @param {readonly (string | { name: string })[]} [wanted]
  * @returns {Promise<any>}
  */
@@ -64,6 +64,8 @@ export async function backendFor(wanted = []) {
       } catch (error) {
         errors.push(`[${name}] ${error}`);
       }
+    } else if (name === 'webgpu' && /** @type {any} */ (globalThis.navigator)?.gpu) {
+      return 'gpu';
     } else if (PROVIDERS.includes(name)) {
       if (name !== 'wasm' && name !== 'cpu') inform(`the execution provider '${name}' is answered by the CPU`);
       return null;

@@ -1,4 +1,5 @@
 // onnxruntime-web's InferenceSession over a model on the calling thread.
+import { QuernError } from '../core/errors.js';
 import { LocalModel } from '../core/model.js';
 import { describeSource } from '../core/source.js';
 import { threadsFor } from '../core/threads.js';
@@ -81,7 +82,15 @@ export class InferenceSession {
     }
     const given = optionsOf(options);
     const backend = await backendFor(given.executionProviders);
-    if (!backend) return new InferenceSession(await openModel(source, given));
+    if (backend === 'gpu') {
+      try {
+        return new InferenceSession(await openModel(source, given, 'gpu'));
+      } catch (error) {
+        if (!(error instanceof QuernError && error.code === 'unavailable')) throw error;
+        inform(`the execution provider 'webgpu' is answered by the CPU: ${error.message}`);
+      }
+    }
+    if (!backend || backend === 'gpu') return new InferenceSession(await openModel(source, given));
     const handler = await backend.createInferenceSessionHandler(source instanceof URL ? source.href : ArrayBuffer.isView(source) || typeof source === 'string' ? source : new Uint8Array(source), given);
     handler.required ??= handler.inputNames;
     return new InferenceSession(handler);
@@ -156,14 +165,15 @@ export class InferenceSession {
   }
 }
 
-/** @param {any} source @param {any} options @returns {Promise<Handler>} */
-async function openModel(source, options) {
+/** @param {any} source @param {any} options @param {'cpu' | 'gpu'} [backend] @returns {Promise<Handler>} */
+async function openModel(source, options, backend = 'cpu') {
   const files = [...(options.externalData ?? [])].map((file) => (typeof file === 'string' ? { path: file, data: file } : file));
   const fixed = fixedDimensions(options.freeDimensionOverrides);
   const location = options.preferredOutputLocation;
   for (const place of typeof location === 'string' ? [location] : Object.values(location ?? {}))
     if (place !== 'cpu' && place !== 'cpu-pinned') inform(`outputs are given on the CPU, not in '${place}'`);
   const model = await LocalModel.load(describeSource(source), {
+    backend,
     threads: threadsFor(env.wasm.numThreads >= 1 ? env.wasm.numThreads : 'auto', startHelper),
     externalData: new Map(files.map(({ path, data }) => [path.replace(/^\.\//, ''), describeSource(data)])),
   });
