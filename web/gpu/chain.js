@@ -120,6 +120,85 @@ export function materialize(g, { root, leaves, dims, count }, out) {
   }, [...leaves, out], [count, ...values], count);
 }
 
+/**
+ * What elementwise operators after a step make of each of its results, for the step to do while it stores: the key, the tensors that they
+ * read beside it, code of the value `v` at `index`, and where the last result goes.
+ * @typedef {{ key: string, leaves: import('./executor.js').Operand[], names: string[], types: Record<string, string>, shared: string, code: (v: string, index: string) => { lines: string, value: string },
+ *   out: () => import('./executor.js').Operand }} Ending
+ */
+
+/**
+ * @param {import('./executor.js').Executor} g
+ * @param {import('./plan.js').Port} port the step's result
+ * @param {number} room how many tensors more the step can bind
+ * @param {(step: import('./plan.js').Step) => { key: string, code: (...args: string[]) => string } | null} expressionOf
+ * @returns {Ending | null}
+ */
+export function ending(g, port, room, expressionOf) {
+  if (port.type !== 'float32') return null;
+  /** @type {import('./executor.js').Operand[]} */
+  const leaves = [], indices = /** @type {number[]} */ ([]);
+  /** @type {Node} */
+  let root = { key: 'v', code: () => 'v', args: [], word: 'f32' };
+  let now = port, index = g.index;
+  for (;;) {
+    const readers = g.readers(index, now), [first, second] = readers ?? [];
+    if (!readers || !first || readers.length > 2) break;
+    // x · f(x), as Swish is: f is read by the other reader alone
+    const inner = second ? g.readers(first.index, /** @type {any} */ (first.step.out[0])) : null;
+    if (second && (first.step.in.length !== 1 || inner?.length !== 1 || inner[0].index !== second.index)) break;
+    const last = second ?? first, result = last.step.out[0];
+    if (!result || last.step.out.length !== 1 || result.type !== 'float32' || result.dims.join() !== now.dims.join()) break;
+    const outer = expressionOf(last.step), between = second ? expressionOf(first.step) : null;
+    if (!outer || (second && !between)) break;
+    /** @type {import('./executor.js').Operand[]} */
+    const more = [];
+    const args = last.step.in.map((p) => {
+      if (!p) return null;
+      if (p.at === now.at && p.place === 'run') return root;
+      if (between && p.at === first.step.out[0]?.at) return /** @type {Node} */ ({ key: between.key, code: between.code, args: [root], word: 'f32' });
+      if (p.type !== 'float32' || !(p.count === 1 || p.dims.join() === now.dims.join()) || !g.isReady(last.index, p) || leaves.length + more.length >= room) return null;
+      const leaf = g.in(p);
+      more.push(leaf);
+      return /** @type {Node} */ ({ leaf });
+    });
+    if (args.some((arg) => arg === null)) break;
+    root = { key: outer.key, code: outer.code, args: /** @type {Node[]} */ (args), word: 'f32' };
+    leaves.push(...more);
+    indices.push(...(second ? [first.index] : []), last.index);
+    now = result;
+    index = last.index;
+  }
+  if (!indices.length) return null;
+  const names = leaves.map((_, k) => `e${k}`), one = leaves.map((leaf) => leaf.count === 1);
+  const place = (/** @type {import('./executor.js').Operand} */ leaf) => leaves.indexOf(leaf);
+  /** @type {(node: Node) => string} */
+  const key = (node) => ('leaf' in node ? `$${place(node.leaf)}${one[place(node.leaf)]}` : `${node.key}(${node.args.map(key).join()})`);
+  const used = new Set();
+  const code = (/** @type {string} */ v, /** @type {string} */ at) => {
+    /** @type {string[]} */
+    const lines = [];
+    const made = new Map();
+    let count = 0;
+    /** @type {(node: Node) => string} */
+    const emit = (node) => {
+      if ('leaf' in node) return `e${place(node.leaf)}[$e${place(node.leaf)}${one[place(node.leaf)] ? '' : ` + ${at}`}]`;
+      if (!node.args.length && node.key === 'v') return v;
+      if (made.has(node)) return made.get(node);
+      const text = node.code(...node.args.map(emit)), name = `q${count++}`;
+      for (const helper of Object.keys(HELPERS)) if (text.includes(`${helper}(`)) used.add(helper);
+      lines.push(`let ${name} = ${text};`);
+      made.set(node, name);
+      return name;
+    };
+    const value = emit(root);
+    return { lines: lines.join(' '), value };
+  };
+  code('v', 'i');
+  if (used.has('power') || used.has('log_of')) used.add('nan_of');
+  return { key: key(root), leaves, names, types: {}, shared: Object.entries(HELPERS).map(([name, text]) => (used.has(name) ? text : '')).join('\n'), code, out: () => g.absorb(indices, now) };
+}
+
 /** @param {{ size: number, strides: number[] }[]} folded @param {number} k */
 function isDense(folded, k) {
   let stride = 1;

@@ -62,6 +62,8 @@ export class Executor {
   /** @type {Step[]} */
   #steps = [];
   #index = 0;
+  /** Steps that an earlier one has computed, by index: where the result of the last of them is. @type {Map<number, { port: Port, block: Block } | null>} */
+  #absorbed = new Map();
   /** Operands that the current step let live. @type {Block[]} */
   #held = [];
   /** @type {string[]} */
@@ -232,6 +234,13 @@ export class Executor {
 
   /** @param {Step} step @returns {boolean} */
   #onGpu(step) {
+    const done = this.#absorbed.get(this.#index);
+    if (done !== undefined) {
+      this.#absorbed.delete(this.#index);
+      if (done) this.#put(done.port, done.block, 0, null);
+      this.#skip();
+      return true;
+    }
     const reason = this.#tryGpu(step);
     if (reason === null) this.#skip();
     else if (this.#islands.length < 64) this.#islands.push(`${step.op}${step.name ? ` '${step.name}'` : ''}: ${reason}`);
@@ -312,6 +321,8 @@ export class Executor {
   }
 
   #forget() {
+    for (const done of this.#absorbed.values()) if (done) this.#context.pool.drop(done.block);
+    this.#absorbed.clear();
     for (const e of this.#entries) this.#dropEntry(e);
     this.#entries = [];
     if (this.#own.length || this.#chunks.length) this.#release({ own: this.#own, chunks: this.#chunks });
@@ -500,6 +511,45 @@ export class Executor {
   /** A result that is computed with what reads it. The chain's leaves have a user each for it. @param {Port} port @param {import('./chain.js').Chain} chain */
   defer(port, chain) {
     this.#put(port, null, 0, chain);
+  }
+
+  /**
+   * The later steps of this segment that read a result, or null where it is not known who else does.
+   * @param {number} index of the step that computes it @param {Port} port
+   * @returns {{ index: number, step: Step }[] | null}
+   */
+  readers(index, port) {
+    const found = [];
+    const meets = (/** @type {Port | null} */ p) => p && p.at < port.at + port.bytes && port.at < p.at + p.bytes;
+    for (let k = index + 1; k < this.#steps.length; k++) {
+      const step = this.#steps[k];
+      if (step.in.some(meets)) {
+        if (!step.in.filter(meets).every((p) => p && p.at === port.at && p.bytes === port.bytes && p.type === port.type)) return null;
+        found.push({ index: k, step });
+      }
+      if (step.out.some(meets)) return found;
+    }
+    return found.length && port.lastUse <= found[found.length - 1].step.node ? found : null;
+  }
+
+  /** Whether an input of step `index` is there already, and stays as it is until then. @param {number} index @param {Port} port */
+  isReady(index, port) {
+    if (port.place !== 'run') return true;
+    if (!this.#find(port)) return false;
+    for (let k = this.#index; k < index; k++) if (this.#steps[k].out.some((p) => p && p.at < port.at + port.bytes && port.at < p.at + p.bytes)) return false;
+    return true;
+  }
+
+  get index() {
+    return this.#index;
+  }
+
+  /** A place for the result of the last of the steps that the current one computes with its own. @param {number[]} indices in order @param {Port} port @returns {Operand} */
+  absorb(indices, port) {
+    const block = this.#context.pool.take(Math.max(4, port.count * 4));
+    for (const index of indices) this.#absorbed.set(index, null);
+    this.#absorbed.set(indices[indices.length - 1], { port, block });
+    return { block, at: 0, word: WORDS[port.type], dims: port.dims, count: port.count };
   }
 
   /** Whether only one later step reads an output, which can take it as a part of a chain of this shape. @param {Step} step @param {Port} port */

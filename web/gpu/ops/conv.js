@@ -1,7 +1,8 @@
 // Convolutions of one and two dimensions. Each thread computes 8 channels (4 where there are few) of 4 pixels in a row, out of registers.
+import { ending } from '../chain.js';
 import { Unsupported } from '../executor.js';
 import { WORDS, toWords } from '../words.js';
-import { clamped } from './elementwise.js';
+import { clamped, expressionOf } from './elementwise.js';
 
 /**
  * @typedef {import('../executor.js').Executor} Executor
@@ -52,17 +53,18 @@ export function conv(g, s) {
   const numbers = [batch, channels, ih, iw, m, oh, ow, kh, kw, sy, sx, dy, dx, top, left, c, m / groups];
   const shape = 'batch channels ih iw m oh ow kh kw sy sx dy dx top left c each';
   const operands = [g.in(x)], few = m / groups;
-  if (c === 1 && few === 1) return depthwise(g, s, operands[0], g.in(w), bias ? g.in(bias) : null, g.out(y), numbers, shape);
-  const fixed = w.place === 'constant' && few > 1;
-  if (!fixed) return plain(g, s, operands[0], g.in(w), bias ? g.in(bias) : null, g.out(y), numbers, shape);
+  const fixed = w.place === 'constant' && few > 1, deep = c === 1 && few === 1;
+  if (!fixed && !deep) return plain(g, s, operands[0], g.in(w), bias ? g.in(bias) : null, g.out(y), numbers, shape);
+  const end = ending(g, y, 4, expressionOf);
+  if (deep) return depthwise(g, s, operands[0], g.in(w), bias ? g.in(bias) : null, end?.out() ?? g.out(y), numbers, shape, end);
   const wide = few > 4 ? 2 : 1, point = kh === 1 && kw === 1 && sy === 1 && sx === 1 && top === 0 && left === 0 && oh === ih && ow === iw;
   const vector = point && (ih * iw) % 4 === 0 && operands[0].at % 4 === 0 && y.count % 4 === 0;
   const pixels = point ? Math.ceil((oh * ow) / 4) : oh * Math.ceil(ow / 4), blocks = Math.ceil(few / 4 / wide);
   const W = Array.from({ length: wide }, (_, i) => i), P = [0, 1, 2, 3];
   operands.push(packedWeights(g, w, groups));
   if (bias) operands.push(g.in(bias));
-  operands.push(g.out(y));
-  const key = `conv ${wide} ${point} ${vector} ${Boolean(bias)} ${s.low} ${s.high} ${kh === 1 && kw === 1}`;
+  operands.push(...(end?.leaves ?? []), end?.out() ?? g.out(y));
+  const key = `conv ${wide} ${point} ${vector} ${Boolean(bias)} ${s.low} ${s.high} ${kh === 1 && kw === 1} ${end?.key ?? ''}`, stored = storing(s, end);
   g.dispatch(key, () => {
     const madd = (/** @type {(p: number) => string} */ value) => W.map((i) => `let w${i} = w[min(at + ${i}u, last)];`).join(' ') + P.map((p) => `{ let v = ${value(p)}; ${W.map((i) => `s${p}_${i} = fma(vec4<f32>(v), w${i}, s${p}_${i});`).join(' ')} }`).join('\n');
     const loop = vector ? `for (var k = 0u; k < $c; k++) {
@@ -91,7 +93,7 @@ ${P.map((p) => `      let i${p} = ix + i32(${p}u * $sx); let v${p} = select(0.0,
 }`;
     const place = point ? 'pixel' : 'oy * $ow + ox', fits = (/** @type {number} */ p) => (point ? `pixel + ${p}u < area` : `ox + ${p}u < $ow`);
     return {
-      buffers: bias ? 'x w bias y' : 'x w y', types: { w: 'vec4<f32>', x: vector ? 'vec4<f32>' : 'f32' }, numbers: shape, size: [16, 4, 1],
+      buffers: ['x w', ...(bias ? ['bias'] : []), ...(end?.names ?? []), 'y'].join(' '), types: { w: 'vec4<f32>', x: vector ? 'vec4<f32>' : 'f32' }, numbers: shape, size: [16, 4, 1], shared: end?.shared,
       body: `let area = $oh * $ow;
 ${point ? 'let pixel = gid.x * 4u; if (pixel >= area) { return; }' : `let across = ($ow + 3u) / 4u; let oy = gid.x / across; let ox = (gid.x % across) * 4u; if (oy >= $oh) { return; }`}
 let step = ($each + 3u) / 4u;
@@ -108,19 +110,26 @@ ${loop}
 ${W.map((i) => [0, 1, 2, 3].map((q) => `{ let ch = (block + ${i}u) * 4u + ${q}u;
 if (ch < $each) {
   let channel = group * $each + ch;
-  let out = $y + (gid.z * $m + channel) * area + ${place};
+  let out = (gid.z * $m + channel) * area + ${place};
   ${bias ? 'let b = bias[$bias + channel];' : ''}
-${P.map((p) => `  if (${fits(p)}) { let v = s${p}_${i}[${q}]${bias ? ' + b' : ''}; y[out + ${p}u] = ${clamped('v', s.low, s.high)}; }`).join('\n')}
+${P.map((p) => `  if (${fits(p)}) { let r = s${p}_${i}[${q}]${bias ? ' + b' : ''}; ${stored('r', `out + ${p}u`)} }`).join('\n')}
 } }`).join('\n')).join('\n')}`,
     };
   }, operands, numbers, [Math.ceil(pixels / 16), Math.ceil(blocks * groups / 4), batch]);
 }
 
-/** One channel in, one out. @param {Executor} g @param {Step} s @param {Operand} x @param {Operand} w @param {Operand | null} bias @param {Operand} y @param {number[]} numbers @param {string} shape */
-function depthwise(g, s, x, w, bias, y, numbers, shape) {
-  const [batch, channels, , , , oh, ow] = numbers, P = [0, 1, 2, 3];
-  g.dispatch(`depthwise ${Boolean(bias)} ${s.low} ${s.high}`, () => ({
-    buffers: bias ? 'x w bias y' : 'x w y', numbers: shape, size: [64, 1, 1],
+/** Stores a value into y at an index, bounded, and with what comes after. @param {Step} s @param {import('../chain.js').Ending | null} end */
+const storing = (s, end) => (/** @type {string} */ r, /** @type {string} */ at) => {
+  if (!end) return `y[$y + ${at}] = ${clamped(r, s.low, s.high)};`;
+  const { lines, value } = end.code('v', at);
+  return `let v = ${clamped(r, s.low, s.high)}; ${lines} y[$y + ${at}] = ${value};`;
+};
+
+/** One channel in, one out. @param {Executor} g @param {Step} s @param {Operand} x @param {Operand} w @param {Operand | null} bias @param {Operand} y @param {number[]} numbers @param {string} shape @param {import('../chain.js').Ending | null} end */
+function depthwise(g, s, x, w, bias, y, numbers, shape, end) {
+  const [batch, channels, , , , oh, ow] = numbers, P = [0, 1, 2, 3], stored = storing(s, end);
+  g.dispatch(`depthwise ${Boolean(bias)} ${s.low} ${s.high} ${end?.key ?? ''}`, () => ({
+    buffers: ['x w', ...(bias ? ['bias'] : []), ...(end?.names ?? []), 'y'].join(' '), numbers: shape, size: [64, 1, 1], shared: end?.shared,
     body: `let across = ($ow + 3u) / 4u;
 let oy = gid.x / across;
 let ox = (gid.x % across) * 4u;
@@ -139,9 +148,9 @@ ${P.map((p) => `    let i${p} = ix + i32(${p}u * $sx); let v${p} = select(0.0, x
   }
 }
 ${bias ? 's += vec4<f32>(bias[$bias + channel]);' : ''}
-let out = $y + (gid.z * $channels + channel) * $oh * $ow + oy * $ow + ox;
-${P.map((p) => `if (ox + ${p}u < $ow) { let v = s[${p}]; y[out + ${p}u] = ${clamped('v', s.low, s.high)}; }`).join('\n')}`,
-  }), bias ? [x, w, bias, y] : [x, w, y], numbers, [Math.ceil((oh * Math.ceil(ow / 4)) / 64), channels, batch]);
+let out = (gid.z * $channels + channel) * $oh * $ow + oy * $ow + ox;
+${P.map((p) => `if (ox + ${p}u < $ow) { let r = s[${p}]; ${stored('r', `out + ${p}u`)} }`).join('\n')}`,
+  }), [x, w, ...(bias ? [bias] : []), ...(end?.leaves ?? []), y], numbers, [Math.ceil((oh * Math.ceil(ow / 4)) / 64), channels, batch]);
 }
 
 /** Weights as they lie, which may be a result of the run. @param {Executor} g @param {Step} s @param {Operand} x @param {Operand} w @param {Operand | null} bias @param {Operand} y @param {number[]} numbers @param {string} shape */

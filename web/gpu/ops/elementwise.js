@@ -163,6 +163,19 @@ EXPRESSIONS.BitShift = (s) => {
 /** The operators here. */
 export const ELEMENTWISE = new Set(Object.keys(EXPRESSIONS));
 
+/** What a step makes of its inputs, for a step before it that does that too; null where it is none of these. @param {Step} s */
+export function expressionOf(s) {
+  if (!ELEMENTWISE.has(nameOf(s)) || s.opset < 7) return null;
+  try {
+    const { code, key = '' } = EXPRESSIONS[nameOf(s)](s);
+    const bounded = s.low > -Infinity || s.high < Infinity;
+    return { key: `${nameOf(s)} ${key}${bounded ? ` ${s.low} ${s.high}` : ''}`, code: bounded ? (/** @type {string[]} */ ...args) => clamped(`(${code(...args)})`, s.low, s.high) : code };
+  } catch (error) {
+    if (error instanceof Unsupported) return null;
+    throw error;
+  }
+}
+
 /** @param {Step} s */
 export const nameOf = (s) => (s.domain && s.domain !== 'quern' ? `${s.domain}.${s.op}` : s.op);
 

@@ -1,7 +1,8 @@
 // Matrix products: each thread computes up to 4 rows of 8 columns, or 4 where columns are few, out of registers.
+import { ending } from '../chain.js';
 import { Unsupported } from '../executor.js';
 import { WORDS, toWords } from '../words.js';
-import { clamped, float } from './elementwise.js';
+import { clamped, expressionOf, float } from './elementwise.js';
 
 /**
  * @typedef {import('../executor.js').Executor} Executor
@@ -12,7 +13,8 @@ import { clamped, float } from './elementwise.js';
  * of a and b in matrices. across: the matrix lies the other way round, [k, m] and [n, k]. packed: b is [k, n4] with rows of n rounded up to 4.
  * bias: one per column ('row'), per row ('column'), per element ('all').
  * @typedef {{ m: number, n: number, k: number, dims: number[], aStrides: number[], bStrides: number[], aAcross?: boolean, bAcross?: boolean, packed?: boolean,
- *   alpha?: number, low?: number, high?: number, bias?: Operand | null, biasForm?: 'row' | 'column' | 'all' | 'one', beta?: number }} Product
+ *   alpha?: number, low?: number, high?: number, bias?: Operand | null, biasForm?: 'row' | 'column' | 'all' | 'one', beta?: number,
+ *   end?: import('../chain.js').Ending | null }} Product
  */
 
 /** A constant matrix with rows of whole vectors. @param {Executor} g @param {Port} port @param {number} k @param {number} n @param {boolean} across it is [n, k] */
@@ -29,14 +31,14 @@ export function packed(g, port, k, n, across) {
 
 /** Encodes a product. @param {Executor} g @param {Operand} a @param {Operand} b @param {Operand} y @param {Product} p */
 export function multiply(g, a, b, y, p) {
-  const { m, n, k, dims, aAcross = false, bAcross = false, alpha = 1, low = -Infinity, high = Infinity, bias = null, biasForm = 'row', beta = 1 } = p;
+  const { m, n, k, dims, aAcross = false, bAcross = false, alpha = 1, low = -Infinity, high = Infinity, bias = null, biasForm = 'row', beta = 1, end = null } = p;
   const vector = Boolean(p.packed) || (!bAcross && n % 4 === 0 && b.at % 4 === 0), whole = n % 4 === 0 && y.at % 4 === 0;
   const rows = m >= 4 ? 4 : m, wide = vector && n > 4 && n * m > 4096 ? 2 : 1;
   const vectorA = !aAcross && k % 4 === 0 && a.at % 4 === 0 && vector;
   const rank = dims.length, batch = dims.reduce((x, d) => x * d, 1);
   const stepB = p.packed ? Math.ceil(n / 4) : n / 4;
-  const key = `matmul ${aAcross} ${bAcross} ${vector} ${whole} ${rows} ${wide} ${vectorA} ${rank} ${bias ? biasForm : ''} ${bias && beta !== 1 ? beta : ''} ${alpha} ${low} ${high}`;
-  const columns = 4 * wide;
+  const key = `matmul ${aAcross} ${bAcross} ${vector} ${whole} ${rows} ${wide} ${vectorA} ${rank} ${bias ? biasForm : ''} ${bias && beta !== 1 ? beta : ''} ${alpha} ${low} ${high} ${end?.key ?? ''}`;
+  const columns = 4 * wide, after = end?.code('v', 'at') ?? { lines: '', value: 'v' };
   g.dispatch(key, () => {
     const R = Array.from({ length: rows }, (_, r) => r), W = Array.from({ length: wide }, (_, w) => w), C = [0, 1, 2, 3];
     const at = (/** @type {string} */ which) => Array.from({ length: rank }, (_, d) => `c${d} * $${which}${d}`).join(' + ') || '0u';
@@ -55,10 +57,10 @@ ${C.map((c) => `{ ${fma(`q * 4u + ${c}u`, (r) => `v${r}[${c}]`)} }`).join('\n')}
     };
     const store = (/** @type {number} */ r, /** @type {number} */ w) => {
       const scaled = alpha === 1 ? `s${r}_${w}` : `(s${r}_${w} * ${float(alpha)})`;
-      return C.map((c) => `if (column + ${4 * w + c}u < $n_) { let v = ${scaled}[${c}]${bias ? ` + ${biasOf(r, `column + ${4 * w + c}u`)}` : ''}; y[$y + my + (row + ${r}u) * $n_ + column + ${4 * w + c}u] = ${clamped('v', low, high)}; }`).join('\n');
+      return C.map((c) => `if (column + ${4 * w + c}u < $n_) { let t = ${scaled}[${c}]${bias ? ` + ${biasOf(r, `column + ${4 * w + c}u`)}` : ''}; let v = ${clamped('t', low, high)}; let at = my + (row + ${r}u) * $n_ + column + ${4 * w + c}u; ${after.lines} y[$y + at] = ${after.value}; }`).join('\n');
     };
     return {
-      buffers: bias ? 'a b bias y' : 'a b y', types: { a: vectorA ? 'vec4<f32>' : 'f32', b: vector ? 'vec4<f32>' : 'f32' },
+      buffers: ['a b', ...(bias ? ['bias'] : []), ...(end?.names ?? []), 'y'].join(' '), shared: end?.shared, types: { a: vectorA ? 'vec4<f32>' : 'f32', b: vector ? 'vec4<f32>' : 'f32' },
       numbers: ['m_', 'n_', 'k_', 'step', ...dims.map((_, d) => `d${d}`), ...dims.map((_, d) => `a${d}`), ...dims.map((_, d) => `b${d}`)].join(' '), size: [8, 8, 1],
       body: `let column = gid.x * ${columns}u;
 let row = gid.y * ${rows}u;
@@ -75,7 +77,7 @@ ${R.map((r) => W.map((w) => `var s${r}_${w} = vec4<f32>();`).join(' ')).join('\n
 ${inner}
 ${R.map((r) => (r ? `if (row + ${r}u < $m_) {` : '{') + W.map((w) => store(r, w)).join('\n') + '}').join('\n')}`,
     };
-  }, bias ? [a, b, bias, y] : [a, b, y], [m, n, k, stepB, ...dims, ...p.aStrides, ...p.bStrides], [Math.ceil(n / columns / 8), Math.ceil(m / rows / 8), batch]);
+  }, [a, b, ...(bias ? [bias] : []), ...(end?.leaves ?? []), y], [m, n, k, stepB, ...dims, ...p.aStrides, ...p.bStrides], [Math.ceil(n / columns / 8), Math.ceil(m / rows / 8), batch]);
 }
 
 /** Strides in matrices of a batch's dimensions, 0 where one matrix serves all. @param {number[]} own @param {number[]} dims */
@@ -120,10 +122,10 @@ export function matmul(g, s) {
     ownA = [];
   }
   if (!k) throw new Unsupported('a sum over nothing');
-  const fixed = b.place === 'constant';
-  multiply(g, g.in(a), fixed ? packed(g, b, k, n, across.b) : g.in(b), g.out(y), {
+  const fixed = b.place === 'constant', left = g.in(a), right = fixed ? packed(g, b, k, n, across.b) : g.in(b), added = bias ? g.in(bias) : null, end = ending(g, y, 4, expressionOf);
+  multiply(g, left, right, end?.out() ?? g.out(y), {
     m, n, k, dims: lead, aStrides: batchStrides(ownA, lead), bStrides: batchStrides(ownB, lead), aAcross: across.a, bAcross: across.b && !fixed, packed: fixed, alpha,
-    low: s.low, high: s.high, bias: bias ? g.in(bias) : null,
+    low: s.low, high: s.high, bias: added, end,
   });
 }
 
@@ -137,9 +139,9 @@ export function gemm(g, s) {
   if (!k) throw new Unsupported('a sum over nothing');
   const cd = c ? [1, 1, ...c.dims].slice(-2) : [1, 1];
   const form = c?.count === 1 ? 'one' : cd[0] === m && cd[1] === n ? 'all' : cd[1] === n ? 'row' : 'column';
-  const fixed = b.place === 'constant';
-  multiply(g, g.in(a), fixed ? packed(g, b, k, n, bAcross) : g.in(b), g.out(y), {
+  const fixed = b.place === 'constant', left = g.in(a), right = fixed ? packed(g, b, k, n, bAcross) : g.in(b), added = c ? g.in(c) : null, end = ending(g, y, 4, expressionOf);
+  multiply(g, left, right, end?.out() ?? g.out(y), {
     m, n, k, dims: [], aStrides: [], bStrides: [], aAcross, bAcross: bAcross && !fixed, packed: fixed, alpha: s.float('alpha', 1), low: s.low, high: s.high,
-    bias: c ? g.in(c) : null, biasForm: form, beta: s.float('beta', 1),
+    bias: added, biasForm: form, beta: s.float('beta', 1), end,
   });
 }
