@@ -151,6 +151,9 @@ bench-webgpu: dist   ## models on the graphics card beside onnxruntime-web's Web
 clients: dist        ## libraries written for onnxruntime, unchanged, over it and over Quern: the same answers
 	@cd tests/clients && npm ci --silent && node --test clients.test.mjs
 
+warm: dist           ## page start to the first result of packages that are on the device, of 14 and 90 MB
+	@node tests/bench/warm.mjs
+
 delivery-proof: dist ## downloads cut 300 times, corrupted 500 times, updates killed 100 times, browsers killed 40 times, canaries over 100,000 devices
 	@QUERN_CUTS=300 QUERN_CORRUPTIONS=500 QUERN_KILLS=100 QUERN_BROWSER_KILLS=20 node --test tests/node/delivery.test.mjs tests/node/updates.test.mjs tests/node/pointer.test.mjs tests/browser/delivery.test.mjs
 
@@ -185,4 +188,4 @@ clean:               ## everything that was built, but not the toolchain and dep
 	@rm -rf build dist
 
 FORCE:
-.PHONY: help dist toolchain deps wasm js models native asan embed wasm-tests test conformance conformance-native conformance-threads operators check size bench clients delivery-proof fuzz fuzz-model fuzz-reader fuzz-text fuzz-manifest clean bench-webgpu FORCE
+.PHONY: help dist toolchain deps wasm js models native asan embed wasm-tests test conformance conformance-native conformance-threads operators check size bench clients delivery-proof fuzz fuzz-model fuzz-reader fuzz-text fuzz-manifest clean bench-webgpu warm FORCE

@@ -361,6 +361,34 @@ describe('keys and releases', () => {
   });
 });
 
+describe('differences', () => {
+  const moved = (by) => { const w = weights(1, 64, 48); return { ...w, data: w.data.map((v, i) => v + (i % 50 ? 0 : by)) }; };
+
+  test('of int8 shards that changed by little are in the package, are checked, and are what an update downloads', () => {
+    done('pack', TWO, '-o', at('deltas'), '--name', 'two', '--quantize', 'int8', '--limit', '1');
+    assert.match(done('pack', file('moved.onnx', twoLayers({ first: moved(0.004) })), '-o', at('deltas'), '--name', 'two', '--version', '1.1.0', '--quantize', 'int8', '--limit', '1'), /1 shards differ by little from the version before: who has that one downloads \d+ bytes/);
+    const versions = json('deltas/quern.json').versions, { models } = json(`deltas/manifest-${versions['1.1.0'].manifest}.json`), [shard] = models.model.params, [old] = json(`deltas/manifest-${versions['1.0.0'].manifest}.json`).models.model.params;
+    assert.deepEqual([shard.delta.from, old.size], [old.sha256, shard.size]);
+    assert.ok(shard.delta.size * 2 <= shard.size, `${shard.delta.size} of ${shard.size}`);
+    const { download } = JSON.parse(done('diff', at('deltas'), at('deltas'), '--from', '1.0.0', '--to', '1.1.0', '--json'));
+    assert.ok(download.bytes < versions['1.1.0'].size + shard.delta.size + 1, `${download.bytes} bytes`);
+    done('verify', at('deltas'));
+    const again = contents('deltas');
+    done('pack', at('moved.onnx'), '-o', at('deltas'), '--name', 'two', '--version', '1.1.0', '--quantize', 'int8', '--limit', '1');
+    assert.deepEqual(contents('deltas'), again, 'the same input gives the same bytes');
+    // a shard of its size that it does not make
+    writeFileSync(path.join(at('deltas'), old.file), Buffer.alloc(old.size, 1));
+    assert.match(quern('verify', at('deltas')).out, new RegExp(`${shard.delta.file} does not make ${shard.file} of ${old.file}`));
+  });
+
+  test('of floating point, which would be as large as the shard, are not', () => {
+    done('pack', TWO, '-o', at('floats'), '--name', 'two');
+    done('pack', file('noise.onnx', twoLayers({ first: weights(7, 64, 48) })), '-o', at('floats'), '--name', 'two', '--version', '1.1.0');
+    assert.ok(!readdirSync(at('floats')).some((name) => name.startsWith('delta')));
+    done('verify', at('floats'));
+  });
+});
+
 describe('diff and convert', () => {
   test('a changed tensor: its size and what an update downloads', () => {
     const first = weights(1, 64, 48);

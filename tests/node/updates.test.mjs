@@ -4,6 +4,7 @@ import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { deflateRawSync } from 'node:zlib';
 import { after, describe, test } from 'node:test';
 import { hostileServer } from './helpers/hostile-server.mjs';
 import { makeKeys, makePointer, makeVersion, sha256 } from './helpers/package-maker.mjs';
@@ -297,6 +298,63 @@ describe('where data are saved', () => {
     await until(() => /updated/.test(other.types()));
     await answers(other, V1);
     other.dispose();
+  });
+});
+
+describe('an update by differences', () => {
+  const V3 = makeVersion({ version: '1.2.0', seeds: [1, [2, 64], 3], before: V1 });
+  const shard = Object.keys(V3.files).find((n) => n.startsWith('params-1')), delta = Object.keys(V3.files).find((n) => n.startsWith('delta-1'));
+
+  test('downloads these instead of the shard, and keeps the shard', async () => {
+    const server = await host([V1, V3], stable(V1)), m = await open(server, { update: false });
+    await answers(m, V1);
+    server.publish({ sequence: 2, ...stable(V3) });
+    server.take();
+    const before = m.report().delivery.downloadedBytes;
+    assert.equal(await m.update(), true);
+    await answers(m, V3);
+    const asked = server.take();
+    assert.ok(asked.includes(delta) && !asked.some((n) => n.startsWith('params')), asked.join(' '));
+    assert.equal(m.report().delivery.downloadedBytes - before, asked.filter((n) => n !== 'quern.json' && n !== 'quern.json.sig').reduce((n, name) => n + V3.files[name].length, 0));
+    m.dispose();
+    server.misdeed = () => 'reset';
+    const again = await open(server, { cache: m.cache });
+    await answers(again, V3);
+    again.dispose();
+  });
+
+  test('a first visit takes the shard', async () => {
+    const server = await host([V3]), m = await open(server);
+    await answers(m, V3);
+    assert.ok(server.requests.includes(shard) && !server.requests.includes(delta));
+    m.dispose();
+  });
+
+  for (const [what, spoil] of [
+    ['is missing', (server) => { delete server.files[delta]; }],
+    ['is damaged', (server) => { server.misdeed = (name) => (name === delta ? 'flip' : undefined); }],
+    ['is of another shard', null],
+    ['inflates to more than the shard', null],
+  ]) test(`one that ${what} gives way to the shard`, async () => {
+    const odd = spoil ? V3 : makeVersion({ version: '1.2.0', seeds: [1, [2, 64], 3], before: V1, spoil: (d) => deflateRawSync(what === 'is of another shard' ? new Uint8Array(4 * V1.floats).fill(1) : new Uint8Array(1 << 20)) });
+    const server = await host([V1, odd], stable(V1)), m = await open(server, { update: false });
+    await answers(m, V1);
+    server.publish({ sequence: 2, ...stable(odd) });
+    spoil?.(server);
+    assert.equal(await m.update(), true);
+    await answers(m, V3);
+    assert.ok(server.requests.some((n) => n.startsWith('delta-1')) && server.requests.filter((n) => n === shard).length === 1);
+    m.dispose();
+  });
+
+  test('wrong members of a manifest are refused', async () => {
+    for (const [change, message] of [[{ from: 'abc' }, /params\[1\]\.delta needs the SHA-256 of the shard before/], [{ size: 1 << 20 }, /is smaller than the shard/], [{ sha256: '' }, /params\[1\]\.delta\.sha256 is not/]]) {
+      const odd = makeVersion({ version: '1.2.0', seeds: [1, [2, 64], 3], before: V1, change });
+      const server = await host([odd]);
+      const events = [];
+      await assert.rejects(open(server, { onEvent: (e) => events.push(e) }), failure('unavailable', /no version for this page/));
+      assert.match(events[0].message, message);
+    }
   });
 });
 

@@ -1,8 +1,10 @@
 // What an origin keeps of its models: files by their SHA-256, shared by all packages and versions, and one small record of what is installed.
 // The record is named by its schema and written to two places in turn, so that a cut write loses nothing; files are checked whenever they
 // are read. A release with another schema has a record of its own, and neither removes what only the other knows.
-import { QuernError } from '../core/errors.js';
+import { QuernError, throwIfAborted } from '../core/errors.js';
 import { isNode } from '../core/platform.js';
+import { baseOf, siblingOf } from '../core/source.js';
+import { patched } from './delta.js';
 import { download } from './download.js';
 import { sha256 } from './sha256.js';
 import { openStore } from './store.js';
@@ -10,7 +12,7 @@ import { openStore } from './store.js';
 /**
  * @typedef {import('./store.js').Store} Store
  * @typedef {import('../core/source.js').SourceSpec} SourceSpec
- * @typedef {{ file: string, size?: number, sha256?: string }} File
+ * @typedef {import('./manifest.js').File} File
  * manifest: its SHA-256. confirmed: it gave answers here.
  * @typedef {{ version: string, manifest: string, size?: number, confirmed?: boolean }} Installed
  * Of one URL. sequence: the highest one verified. pointer: its text, read at `checked`. failed: manifests that did not work here.
@@ -46,8 +48,7 @@ function locked(name, work) {
 async function readLedger(store) {
   /** @type {Ledger | null} */
   let best = null;
-  for (const slot of SLOTS) {
-    const bytes = await store.read(slot).catch(() => null);
+  for (const bytes of await Promise.all(SLOTS.map((slot) => store.read(slot).catch(() => null)))) {
     if (!bytes || bytes.length < 65) continue;
     const body = bytes.subarray(64);
     if ((await sha256(body)) !== decoder.decode(bytes.subarray(0, 64))) continue;
@@ -176,8 +177,12 @@ export class Library {
     }
     const fetched = async (/** @type {(() => void) | undefined} */ ping) => {
       void this.#lookForRoom();
-      const bytes = await download(places, file, { signal, onBytes: (n) => { ping?.(); onBytes?.(n); } });
-      this.downloaded += bytes.length;
+      const heard = (/** @type {number} */ n) => { ping?.(); onBytes?.(n); };
+      let bytes = await this.#patched(file, places, signal, heard);
+      if (!bytes) {
+        bytes = await download(places, file, { signal, onBytes: heard });
+        this.downloaded += bytes.length;
+      }
       if (damaged) this.#tell({ type: 'healed', file: file.file, message: `${file.file} was damaged in the browser's cache and was fetched again` });
       return bytes;
     };
@@ -196,6 +201,28 @@ export class Library {
       }).catch(reject).finally(() => { if (this.#writing.get(hash) === work) this.#writing.delete(hash); });
       this.#writing.set(hash, work);
     });
+  }
+
+  /**
+   * The file made of the one that it replaces, where that is here; null: the whole is to be downloaded.
+   * @param {File} file
+   * @param {SourceSpec[]} places
+   * @param {AbortSignal | undefined} signal
+   * @param {(loaded: number) => void} onBytes
+   */
+  async #patched({ file, size = 0, sha256: hash, delta }, places, signal, onBytes) {
+    const base = delta && await this.read({ file, size, sha256: delta.from });
+    if (!base) return null;
+    try {
+      const difference = await download(places.map((place) => siblingOf(baseOf(place), delta.file)), delta, { signal, once: true, onBytes: (n) => onBytes(Math.floor((n * size) / delta.size)) });
+      this.downloaded += difference.length;
+      const bytes = await patched(base, difference);
+      if ((await sha256(bytes)) === hash) return bytes;
+    } catch {
+      throwIfAborted(signal);
+    }
+    onBytes(0);
+    return null;
   }
 
   /**

@@ -5,7 +5,8 @@ import { inRange } from './versions.js';
 /**
  * @typedef {import('../core/package.js').Manifest} Manifest
  * @typedef {import('../core/package.js').FileEntry} FileEntry
- * @typedef {{ file: string, size?: number, sha256?: string }} File
+ * delta: another file that makes this one of the one whose SHA-256 is `from`.
+ * @typedef {{ file: string, size?: number, sha256?: string, delta?: { from: string, file: string, size: number, sha256: string } }} File
  */
 
 /**
@@ -29,7 +30,13 @@ export function parseManifest(bytes, where) {
     checkEntry(`models.${role}`, entry, bad);
     const { params = [], golden } = /** @type {any} */ (entry);
     if (!Array.isArray(params)) throw bad(`models.${role}.params is not a list`);
-    params.forEach((shard, i) => checkEntry(`models.${role}.params[${i}]`, shard, bad, true, manifest.encryption ? SEAL + 1 : 1));
+    params.forEach((shard, i) => {
+      const what = `models.${role}.params[${i}]`;
+      checkEntry(what, shard, bad, true, manifest.encryption ? SEAL + 1 : 1);
+      if (shard.delta === undefined) return;
+      checkEntry(`${what}.delta`, shard.delta, bad, true);
+      if (!isHash(shard.delta.from) || shard.delta.size >= shard.size) throw bad(`${what}.delta needs the SHA-256 of the shard before, and is smaller than the shard`);
+    });
     if (golden !== undefined) checkGolden(`models.${role}.golden`, golden, bad);
   }
   const { encryption } = manifest;

@@ -81,11 +81,11 @@ export function diff(a, b, { from, to, secret } = {}) {
   }
   if (after.pack) {
     const has = new Set(before.pack ? [before.pack.file, ...filesOf(before.pack.manifest).map(([, f]) => f.sha256)] : []);
-    const wanted = filesOf(after.pack.manifest).filter(([what]) => !what.endsWith('.golden')).map(([, f]) => f); // a page does not download those
-    const list = [...new Map(wanted.map((f) => [f.sha256 ?? f.file, f])).values(),
-      { file: after.pack.file, size: statSync(path.join(after.pack.folder, after.pack.file)).size, sha256: after.pack.file }];
+    const wanted = filesOf(after.pack.manifest).filter(([what]) => !/\.(golden|delta)$/.test(what)).map(([, f]) => /** @type {import('./package-folder.js').Shard} */ (f)); // a page downloads no recorded cases, and differences instead of shards
+    const list = /** @type {import('./package-folder.js').Shard[]} */ ([...new Map(wanted.map((f) => [f.sha256 ?? f.file, f])).values(),
+      { file: after.pack.file, size: statSync(path.join(after.pack.folder, after.pack.file)).size, sha256: after.pack.file }]);
     const sum = (/** @type {typeof list} */ files) => files.reduce((n, f) => n + (f.size ?? statSync(path.join(after.pack.folder, f.file)).size), 0);
-    const missing = list.filter((f) => !has.has(f.sha256));
+    const missing = list.filter((f) => !has.has(f.sha256)).map((f) => (f.delta && has.has(f.delta.from) ? f.delta : f));
     found.download = { bytes: sum(missing), files: missing.length, of: sum(list), ofFiles: list.length };
   }
   return found;

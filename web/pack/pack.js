@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSy
 import path from 'node:path';
 import { difference } from '../cli/compare.js';
 import { baselineOf } from './baseline.js';
+import { addDeltas } from './delta.js';
 import { declarations } from './declarations.js';
 import { openModel, replaceParameters } from './convert.js';
 import { casesOf, changeOf, loadEntry, loadOnnx, putGolden, tensorsOnly } from './golden.js';
@@ -32,7 +33,7 @@ export const LIMITS = { fp16: 0.01, int8: 0.1, int4: 0.25 };
 
 /** Writes a model's graph and parameters. @param {import('./onnx-file.js').OnnxFile} onnx @param {string} folder @param {string} suffix of the names, '' for the only one @param {Pick<PackOptions, 'name' | 'secret'>} [sealed] @returns {ModelEntry} */
 export function putModel(onnx, folder, suffix, { name, secret } = { name: '' }) {
-  /** @type {import('./package-folder.js').FileEntry[]} */
+  /** @type {import('./package-folder.js').Shard[]} */
   const params = [];
   const places = cutShards(onnx.tensors.filter(isParameter), (shard) => {
     const stem = `params${suffix}-${params.length}`;
@@ -98,7 +99,7 @@ export async function pack(o) {
   mkdirSync(o.folder, { recursive: true });
   const work = mkdtempSync(path.join(o.folder, '.pack-')); // so that a pack that is refused leaves nothing behind
   try {
-    const { manifest, hash, size } = await write({ ...o, folder: work });
+    const { manifest, hash, size } = await write({ ...o, folder: work }, o.folder);
     const { pointer, changed } = addVersion(o.folder, { name: o.name, version: o.version, runtime: o.runtime, hash, size, channel: o.channel, replace: o.replace }, o, () => {
       for (const file of readdirSync(work)) renameSync(path.join(work, file), path.join(o.folder, file));
     });
@@ -108,13 +109,17 @@ export async function pack(o) {
   }
 }
 
-/** All files of the version, in `o.folder`. @param {PackOptions} o */
-async function write(o) {
+/** All files of the version, in `o.folder`. @param {PackOptions} o @param {string} home where the versions before are */
+async function write(o, home) {
   /** @type {Record<string, ModelEntry>} */
   const models = {};
   for (const [role, file] of Object.entries(o.models)) {
     if (!existsSync(file)) throw new PackError(`${file} is missing`);
     models[role] = await packModel(role, file, o);
+  }
+  if (!o.secret) { // encrypted shards have nothing in common
+    const { count, whole, bytes } = addDeltas(models, home, o.version, o.folder);
+    if (count) o.say(`${count} shards differ by little from the version before: who has that one downloads ${bytes} bytes for their ${whole}`);
   }
   const put = (/** @type {string} */ role, /** @type {string} */ file) => putFile(o.folder, role, path.extname(file), readFileSync(file));
   const { name, version, title, license, runtime, task, features, outputs, options, state } = o;

@@ -11,7 +11,8 @@ import { concat } from './wire.js';
  * @typedef {{ type: string, dims: number[], offset: number, length: number }} Recorded
  * @typedef {FileEntry & { rtol: number, atol: number, cases: { inputs: Record<string, Recorded>, outputs: Record<string, Recorded> }[] }} Golden
  * @typedef {{ name: string, type: string, dims: (number | string | null)[] | null }} Port
- * @typedef {FileEntry & { params?: FileEntry[], inputs?: Port[], outputs?: Port[], quantized?: string, golden?: Golden,
+ * @typedef {FileEntry & { delta?: FileEntry & { from: string } }} Shard delta: makes it of the shard whose SHA-256 is `from`
+ * @typedef {FileEntry & { params?: Shard[], inputs?: Port[], outputs?: Port[], quantized?: string, golden?: Golden,
  *   baseline?: import('./baseline.js').Baseline, open?: (data: Uint8Array, file: string) => Uint8Array }} ModelEntry open: decrypts a shard
  * @typedef {{ schema: number, name: string, version: string, title?: string, license?: string, runtime?: string, task?: string, models: Record<string, ModelEntry>,
  *   encryption?: { algorithm: string, key: string }, labels?: FileEntry, files?: Record<string, FileEntry>, options?: any, features?: any, outputs?: any, state?: any }} Manifest
@@ -111,7 +112,7 @@ export function openPackage(target, { version, channel = 'stable', secret } = {}
 /** All files that a manifest names, with what they are. @param {Manifest} manifest @returns {[string, FileEntry][]} */
 export function filesOf({ models, labels, files = {} }) {
   const list = Object.entries(models).flatMap(([role, m]) => [
-    [`models.${role}`, m], ...(m.params ?? []).map((p, i) => [`models.${role}.params[${i}]`, p]), ...(m.golden ? [[`models.${role}.golden`, m.golden]] : [])]);
+    [`models.${role}`, m], ...(m.params ?? []).flatMap((p, i) => [[`models.${role}.params[${i}]`, p], ...(p.delta ? [[`models.${role}.params[${i}].delta`, p.delta]] : [])]), ...(m.golden ? [[`models.${role}.golden`, m.golden]] : [])]);
   return /** @type {any} */ ([...list, ...(labels ? [['labels', typeof labels === 'string' ? { file: labels } : labels]] : []), ...Object.entries(files).map(([role, f]) => [`files.${role}`, f])]);
 }
 

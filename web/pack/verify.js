@@ -1,6 +1,7 @@
 // Whether a package is what it says: pointer and signature, every hash, every recorded case.
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { deltaProblem } from './delta.js';
 import { checkGolden } from './golden.js';
 import { filesOf, openPackage, readEntry, readJson } from './package-folder.js';
 import { checkPointer } from './pointer.js';
@@ -64,6 +65,10 @@ export async function verify(target, { keys = [], golden = true, version, secret
           whole = false;
           found.problems.push(`version ${manifest.version}, ${what}: ${messageOf(error)}`);
         }
+      }
+      for (const shard of whole ? Object.values(manifest.models).flatMap(({ params = [] }) => params) : []) {
+        const why = deltaProblem(at, shard);
+        if (why) found.problems.push(`version ${manifest.version}: ${why}`);
       }
       for (const [role, entry] of Object.entries(manifest.models)) {
         if (!whole || !golden || !entry.golden || (manifest.encryption && !secret)) continue;

@@ -1,11 +1,12 @@
 // Packages for tests, as docs/PACKAGE.md describes them: files by name, and pointers signed and unsigned.
 import { createHash, generateKeyPairSync, sign } from 'node:crypto';
+import { deltaOf } from '../../../web/pack/delta.js';
 import { model } from '../onnx-writer.mjs';
 
 export const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 const json = (value) => Buffer.from(JSON.stringify(value, null, 1));
-/** Numbers that repeat for a seed, below 1. */
-const numbers = (n, seed) => Float32Array.from({ length: n }, (_, i) => Math.fround((((i + 1) * 7919 + seed * 104729) % 1000) / 1000));
+/** Numbers that repeat for a seed, below 1; seeds [a, b]: those of a, of which every b-th one is twice as large. */
+const numbers = (n, seed) => Array.isArray(seed) ? numbers(n, seed[0]).map((v, i) => (i % seed[1] ? v : 2 * v)) : Float32Array.from({ length: n }, (_, i) => Math.fround((((i + 1) * 7919 + seed * 104729) % 1000) / 1000));
 
 /** @param {string} stem @param {Uint8Array} bytes @param {string} suffix */
 function addFile(files, stem, bytes, suffix) {
@@ -16,10 +17,10 @@ function addFile(files, stem, bytes, suffix) {
 
 /**
  * One version of a package that computes y = sum over shards of x + w_i: its files, its manifest and what it answers to x = 0.
- * @param {{ version?: string, name?: string, shards?: number, floats?: number, seeds?: number[], golden?: 'right' | 'wrong' | 'none', op?: string, frail?: boolean, runtime?: string }} [options]
- * floats of each shard; seeds of the shards, so that versions share some; op: the operator of the last node; frail: it takes one row only
+ * @param {{ version?: string, name?: string, shards?: number, floats?: number, seeds?: (number | number[])[], before?: any, spoil?: (delta: Uint8Array) => Uint8Array, change?: any, golden?: 'right' | 'wrong' | 'none', op?: string, frail?: boolean, runtime?: string }} [options]
+ * before: a version from which its shards can be made by differences, which spoil and change make wrong. floats of each shard; seeds of the shards, so that versions share some; op: the operator of the last node; frail: it takes one row only
  */
-export function makeVersion({ version = '1.0.0', name = 'sums', shards = 3, floats = 1024, seeds, golden = 'right', op = 'Identity', frail = false, runtime, ...more } = {}) {
+export function makeVersion({ version = '1.0.0', name = 'sums', shards = 3, floats = 1024, seeds, golden = 'right', op = 'Identity', frail = false, runtime, before, spoil = (delta) => delta, change, ...more } = {}) {
   const files = {}, weights = Array.from({ length: shards }, (_, i) => numbers(floats, seeds?.[i] ?? i + 1));
   const initializers = {}, nodes = [];
   weights.forEach((w, i) => {
@@ -31,6 +32,10 @@ export function makeVersion({ version = '1.0.0', name = 'sums', shards = 3, floa
   const graph = Buffer.from(model({ nodes, inputs: [{ name: 'x', dims: ['n', floats] }], outputs: [{ name: 'y', dims: ['n', floats] }], initializers }));
   const entry = addFile(files, 'graph', graph, 'onnx');
   entry.params = weights.map((w, i) => addFile(files, `params-${i}`, Buffer.from(w.buffer), 'bin'));
+  for (const [i, shard] of before ? entry.params.entries() : []) {
+    const [old, bytes] = Object.entries(before.files).find(([n]) => n.startsWith(`params-${i}-`)), delta = deltaOf(bytes, files[shard.file]);
+    if (old !== shard.file && delta) shard.delta = { from: sha256(bytes), ...addFile(files, `delta-${i}`, Buffer.from(spoil(delta)), 'bin'), ...change };
+  }
   const sums = Float32Array.from({ length: floats }, (_, k) => weights.reduce((sum, w) => Math.fround(sum + w[k]), 0));
   if (golden !== 'none') {
     const recorded = golden === 'wrong' ? sums.map((v) => v + 1) : sums;
