@@ -6,7 +6,7 @@ import { collector } from '../../tools/collector.mjs';
 import { Monitor } from '../../web/monitor/index.js';
 import { baselineOf } from '../../web/pack/baseline.js';
 import { generator } from '../../web/report/random-inputs.js';
-import { launch, skipReason } from './helpers/browser.mjs';
+import { launch, serve, skipReason } from './helpers/browser.mjs';
 
 describe('the collector', { skip: skipReason([]) }, () => {
   let browser, server, origin;
@@ -50,6 +50,7 @@ describe('the collector', { skip: skipReason([]) }, () => {
         assert.match((await texts('versions')).flat().join('\n'), /^1\.3\.0.*25\.0 %, \d+ calls\n1\.2\.0.*75\.0 %, \d+ calls$/);
         assert.deepEqual((await texts('times')).map(([stage, version]) => [stage, version]), [['run (cpu)', '1.2.0'], ['run (cpu)', '1.3.0']]);
         assert.deepEqual((await texts('errors')).map((row) => row.slice(0, 3)), [['load', '1.2.0', 'network'], ['load', '1.3.0', 'network']]);
+        assert.deepEqual((await texts('drift')).map(([name]) => name), ['inputs pixels 1.2.0', 'inputs pixels 1.3.0']);
         assert.equal((await page.$$('#drift .much')).length, 1, 'the last report is far from the baseline');
         assert.equal((await page.$$('#counts svg')).length, 2);
         assert.ok((await page.$$eval('.range rect', (all) => all.map((r) => Number(r.getAttribute('x')))) ).every((x) => x >= 0 && x < 100));
@@ -59,4 +60,44 @@ describe('the collector', { skip: skipReason([]) }, () => {
         await page.close();
       }
     });
+});
+
+test('reports of a page that was closed without a network are sent by the next page', { skip: skipReason(['monitor.js']) }, async () => {
+  const got = [];
+  const site = await serve({ pages: { '/': '<!doctype html><title>t</title>', '/v1/metrics': async (response) => {
+    const parts = [];
+    for await (const part of response.req) parts.push(part);
+    got.push(JSON.parse(Buffer.concat(parts).toString()));
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+  } } });
+  const browser = await launch(), context = await browser.newContext();
+  try {
+    const visit = async (work) => {
+      const page = await context.newPage();
+      await page.goto(site.origin);
+      await work(page);
+      await page.close();
+    };
+    await visit(async (page) => {
+      await page.evaluate(async () => {
+        const { Monitor } = await import('/dist/monitor.js');
+        window.monitor = new Monitor({ endpoint: '/v1/metrics', interval: 1000 });
+      });
+      await context.setOffline(true);
+      await page.evaluate(async () => {
+        window.monitor.time('run', 7);
+        await window.monitor.flush();
+      });
+    });
+    assert.equal(got.length, 0);
+    await context.setOffline(false);
+    await visit((page) => page.evaluate(async () => {
+      const { Monitor } = await import('/dist/monitor.js');
+      await new Monitor({ endpoint: '/v1/metrics', interval: 1000 }).flush();
+    }));
+    assert.deepEqual(got.map((r) => r.resourceMetrics[0].scopeMetrics[0].metrics[0].exponentialHistogram.dataPoints[0].sum), [7]);
+  } finally {
+    await browser.close();
+    site.close();
+  }
 });

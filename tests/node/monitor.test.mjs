@@ -194,6 +194,55 @@ describe('monitor', () => {
     server.close();
   });
 
+  test('reports that could not be sent are found by the next page, each by one', async () => {
+    const kept = new Map(), got = [];
+    let online = false;
+    globalThis.caches = { open: async () => ({ put: async (k, r) => void kept.set(k, await r.text()), match: async (k) => (kept.has(k) ? new Response(kept.get(k)) : undefined), delete: async (k) => kept.delete(k),
+      keys: async () => [...kept.keys()].map((url) => ({ url })) }) };
+    const { fetch } = globalThis;
+    globalThis.fetch = async (_url, { body }) => { if (!online) throw new TypeError('offline'); got.push(metricsOf(JSON.parse(body))['quern.duration'].exponentialHistogram.dataPoints[0].sum); return new Response('{}'); };
+    try {
+      const make = (endpoint = '/v1/metrics', more) => new Monitor({ endpoint, interval: 1000, ...more });
+      const gone = make();
+      for (const ms of [1, 2]) { gone.time('run', ms); await gone.flush(); }
+      assert.equal(kept.size, 2);
+      online = true;
+      const tabs = [make(), make(), make('/other')];
+      for (const m of tabs) m.time('run', 5);
+      await Promise.all(tabs.map((m) => m.flush()));
+      assert.deepEqual([got.sort(), kept.size], [[1, 2, 5, 5, 5], 0]);
+      await gone.flush(); // it lives after all, and the others have sent its reports
+      assert.deepEqual([got.length, gone.summary().queued], [5, 0]);
+      online = false;
+      const silent = make('/v1/metrics', { keep: false });
+      silent.time('run', 7);
+      await silent.flush();
+      assert.deepEqual([kept.size, silent.summary().queued], [0, 1]);
+      for (let i = 0; i < 12; i++) { gone.time('run', i); await gone.flush(); }
+      assert.equal(kept.size, 8, 'no more than there may be');
+      kept.set([...kept.keys()][0].replace(/\d{13}/, String(Date.now() - 2 * 86_400_000)), kept.get([...kept.keys()][0]));
+      online = true;
+      const last = make();
+      got.length = 0;
+      await last.flush();
+      assert.deepEqual([got, kept.size, last.summary().dropped], [[4, 5, 6, 7, 8, 9, 10, 11], 0, 1]);
+    } finally {
+      delete globalThis.caches;
+      globalThis.fetch = fetch;
+    }
+  });
+
+  test('drift is told of each version', async () => {
+    const reports = [], monitor = new Monitor({ baseline: BASELINE, cost: Infinity, interval: 1000, onReport: (r) => reports.push(r) });
+    for (const [version, shift] of [['1.0.0', 0], ['1.1.0', 2]]) monitor.look('inputs', { x: tensor(normal(5, 2000, shift)) }, version);
+    await monitor.end();
+    const by = Object.fromEntries(metricsOf(reports[0])['quern.drift.psi'].gauge.dataPoints.map((p) => [plain(p.attributes).version, p.asDouble]));
+    assert.ok(by['1.0.0'] < 0.1 && by['1.1.0'] > 0.25, JSON.stringify(by));
+    const { versions, count, psi: whole } = monitor.summary().drift['inputs/x'];
+    assert.deepEqual([Object.keys(versions), count, versions['1.1.0'].count], [['1.0.0', '1.1.0'], 4000, 2000]);
+    assert.ok(whole > versions['1.0.0'].psi && whole < versions['1.1.0'].psi);
+  });
+
   test('a load that fails is counted, options are checked', async () => {
     const monitor = new Monitor({ interval: 1000 }), failure = Object.assign(new Error('x'), { code: 'network' });
     await assert.rejects(monitor.load(Promise.reject(failure)), (e) => e === failure);

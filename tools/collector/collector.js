@@ -88,7 +88,7 @@ new EventSource('live').onmessage = ({ data }) => {
   fill($('times'), times.map((t) => [staged(t.attributes), t.attributes.version, String(t.count), ms(t.p50), ms(t.p90), ms(t.p99), ms(t.max), range(t, least, most)]));
   fill($('errors'), named('quern.errors').map(({ attributes: a, sum }) => [staged(a), a.version, a.code, String(sum)]));
   const drift = named('quern.drift.psi'), ks = named('quern.drift.ks');
-  fill($('drift'), drift.map(({ attributes: a, value }) => [`${a.side} ${a.tensor}`, value.toFixed(3), (ks.find((k) => k.attributes.side === a.side && k.attributes.tensor === a.tensor)?.value ?? NaN).toFixed(3)]), (i) => drift[i].value > 0.25);
+  fill($('drift'), drift.map(({ attributes: a, value }) => [`${a.side} ${a.tensor} ${a.version ?? ''}`, value.toFixed(3), (ks.find((k) => ['side', 'tensor', 'version'].every((key) => k.attributes[key] === a[key]))?.value ?? NaN).toFixed(3)]), (i) => drift[i].value > 0.25);
   const counts = series.filter((s) => s.counts);
   fill($('counts'), counts.map(({ name, attributes: a, counts: c, moved }) => [`${name.replace('quern.', '')} ${a.tensor ?? ''} ${a.version ?? ''}`, String(c.reduce((x, y) => x + y, 0)), bars(c), moved.toFixed(3)]));
 };

@@ -3,6 +3,7 @@ import { Numbers, Times, ks, psi } from './sketch.js';
 import { deviceClass } from './device.js';
 import { build } from '../core/version.js';
 import { request } from './otlp.js';
+import { Shelf } from './shelf.js';
 
 export { Numbers, Times, ks, psi, request };
 
@@ -13,13 +14,14 @@ export { Numbers, Times, ks, psi, request };
  * @typedef {{ cases?: number, inputs: Record<string, Moments>, outputs: Record<string, Moments> }} Baseline
  * endpoint: where OTLP/HTTP goes, e.g. '/v1/metrics'; onReport: gets the same object instead or as well. interval: seconds between reports.
  * sample: share of the runs whose tensors are looked at (times and errors are counted always). cost: share of the
- * time of the watched calls that looking may take. baseline: of the package, to compare with.
+ * time of the watched calls that looking may take. keep: false: reports that could not be sent do not outlive the page. baseline: of the package, to compare with.
  * attributes: of the resource, e.g. { 'service.name': 'shop' }; nothing about the user belongs there.
- * @typedef {{ endpoint?: string | URL, headers?: Record<string, string>, onReport?: (report: any) => void, interval?: number, sample?: number, cost?: number, baseline?: Baseline,
+ * @typedef {{ endpoint?: string | URL, headers?: Record<string, string>, onReport?: (report: any) => void, interval?: number, sample?: number, cost?: number, keep?: boolean, baseline?: Baseline,
  *   attributes?: Attributes, random?: () => number }} MonitorOptions
- * spent: milliseconds of looking. psi, ks: of the inputs and outputs in `baseline`, since the monitor began.
+ * spent: milliseconds of looking. psi, ks: of the inputs and outputs in `baseline`, since the monitor began, of all versions together and of each.
  * @typedef {{ count: number, p50: number, p90: number, p99: number, mean: number }} Percentiles
- * @typedef {{ stages: Record<string, Percentiles>, errors: Record<string, number>, drift: Record<string, { count: number, psi: number, ks: number }>, queued: number, dropped: number, spent: number }} Summary
+ * @typedef {{ count: number, psi: number, ks: number }} Drift
+ * @typedef {{ stages: Record<string, Percentiles>, errors: Record<string, number>, drift: Record<string, Drift & { versions: Record<string, Drift> }>, queued: number, dropped: number, spent: number }} Summary
  */
 
 const MOST_BYTES = 64 * 1024; // what a page may send while it closes (fetch with keepalive)
@@ -43,10 +45,14 @@ export class Monitor {
   #began = Date.now();
   /** Since the last report, and before it. @type {[Map<string, any>, Map<string, any>]} */
   #counts = [new Map(), new Map()];
-  /** Reports that could not be sent yet, oldest first. @type {string[]} */
+  /** Reports that could not be sent yet, oldest first. @type {import('./shelf.js').Report[]} */
   #queue = [];
   #dropped = 0;
   #sending = false;
+  /** @type {Shelf | null} */
+  #shelf;
+  /** Whether what earlier pages left was looked for. */
+  #looked = false;
   #timer;
   #close;
   #ended = false;
@@ -64,6 +70,7 @@ export class Monitor {
     if (!(cost >= 0)) throw new RangeError(`cost is a share of the time of the calls, 0.005 when left out, got ${cost}`);
     if (!(sample >= 0 && sample <= 1)) throw new RangeError(`sample is a share from 0 to 1, got ${sample}`);
     this.#options = { random: Math.random, ...options, sample, cost };
+    this.#shelf = options.endpoint && options.keep !== false ? new Shelf(String(options.endpoint)) : null;
     this.#timer = setInterval(() => void this.flush(), interval * 1000);
     /** @type {any} */ (this.#timer).unref?.(); // Node may end
     this.#close = () => { if (document.visibilityState === 'hidden') void this.flush(true); };
@@ -198,20 +205,20 @@ export class Monitor {
     }
   }
 
-  /** Differences from the baseline, by side and tensor. @param {any[]} points */
-  #drift(points) {
-    /** @type {Map<string, { side: 'inputs' | 'outputs', tensor: string, numbers: Numbers }>} */
+  /** Differences from the baseline, by side, tensor and, when `apart`, version. @param {any[]} points @param {boolean} apart */
+  #drift(points, apart) {
+    /** @type {Map<string, { side: 'inputs' | 'outputs', tensor: string, version: string, numbers: Numbers }>} */
     const merged = new Map();
     for (const { name, attributes, numbers } of points) {
-      const side = name.slice(6), moments = side in (this.#options.baseline ?? {}) && numbers && /** @type {any} */ (this.#options.baseline)[side][attributes.tensor];
+      const side = name.slice(6), { tensor, version } = attributes, moments = side in (this.#options.baseline ?? {}) && numbers && /** @type {any} */ (this.#options.baseline)[side][tensor];
       if (!moments) continue;
-      const key = `${side}/${attributes.tensor}`, entry = merged.get(key) ?? { side, tensor: attributes.tensor, numbers: new Numbers(moments.edges) };
+      const key = `${side}/${tensor}${apart ? `/${version}` : ''}`, entry = merged.get(key) ?? { side, tensor, version, numbers: new Numbers(moments.edges) };
       entry.numbers.merge(numbers);
       merged.set(key, entry);
     }
-    return [...merged].map(([key, { side, tensor, numbers }]) => {
+    return [...merged.values()].map(({ side, tensor, version, numbers }) => {
       const expected = /** @type {Baseline} */ (this.#options.baseline)[side][tensor].counts;
-      return { key, side, tensor, count: numbers.count, psi: psi(expected, numbers.counts), ks: ks(expected, numbers.counts) };
+      return { side, tensor, version, drift: { count: numbers.count, psi: psi(expected, numbers.counts), ks: ks(expected, numbers.counts) } };
     });
   }
 
@@ -226,9 +233,12 @@ export class Monitor {
       if (p.times) (times[p.attributes.stage] ??= new Times()).merge(p.times);
       if (p.sum) errors[p.attributes.code] = (errors[p.attributes.code] ?? 0) + p.sum;
     }
+    const versions = this.#drift(all, true);
+    const drift = Object.fromEntries(this.#drift(all, false).map(({ side, tensor, drift: whole }) => [`${side}/${tensor}`, { ...whole,
+      versions: Object.fromEntries(versions.filter((v) => v.side === side && v.tensor === tensor).map((v) => [v.version, v.drift])) }]));
     return {
       stages: Object.fromEntries(Object.entries(times).map(([stage, t]) => [stage, { count: t.count, p50: t.quantile(0.5), p90: t.quantile(0.9), p99: t.quantile(0.99), mean: t.sum / t.count }])),
-      errors, drift: Object.fromEntries(this.#drift(all).map(({ key, count, psi: p, ks: k }) => [key, { count, psi: p, ks: k }])), queued: this.#queue.length, dropped: this.#dropped, spent: this.#spent,
+      errors, drift, queued: this.#queue.length, dropped: this.#dropped, spent: this.#spent,
     };
   }
 
@@ -238,7 +248,10 @@ export class Monitor {
     if (!counts.size) return null;
     /** @type {Point[]} */
     const points = [...counts.values()];
-    for (const { side, tensor, psi: p, ks: k } of this.#drift(points)) points.push({ name: 'quern.drift.psi', unit: '1', attributes: { side, tensor }, value: p }, { name: 'quern.drift.ks', unit: '1', attributes: { side, tensor }, value: k });
+    for (const { side, tensor, version, drift } of this.#drift(points, true)) {
+      const attributes = { side, tensor, version };
+      points.push({ name: 'quern.drift.psi', unit: '1', attributes, value: drift.psi }, { name: 'quern.drift.ks', unit: '1', attributes, value: drift.ks });
+    }
     const about = { resource: { 'quern.device.class': deviceClass(), ...this.#options.attributes }, version: build, from: this.#began, to };
     this.#began = to;
     for (const [key, point] of counts) before.set(key, before.has(key) ? together(before.get(key), point) : point);
@@ -266,29 +279,51 @@ export class Monitor {
       } catch (error) {
         console.error(error); // the page's own
       }
-      if (endpoint) this.#queue.push(taken.text);
-      if (this.#queue.length > MOST_QUEUED) this.#dropped += this.#queue.splice(0, this.#queue.length - MOST_QUEUED).length;
+      if (endpoint) this.#enqueue([{ text: taken.text }]);
     }
-    if (!endpoint || (!closing && (this.#sending || Date.now() < this.#quietUntil))) return;
+    if (!endpoint) return;
+    if (closing && globalThis.navigator?.onLine === false) return this.#putAside(); // before the page is gone
+    if (!closing && (this.#sending || Date.now() < this.#quietUntil)) return this.#putAside();
     this.#sending = true;
     try {
-      for (let text; (text = this.#queue.shift());) { // taken out first, so that a page that closes does not send it twice
+      if (this.#shelf && !this.#looked && !closing) {
+        this.#looked = true;
+        const { reports, dropped } = await this.#shelf.rest(MOST_QUEUED);
+        this.#dropped += dropped;
+        this.#enqueue(reports, true);
+      }
+      for (let next; (next = this.#queue.shift());) { // taken out first, so that a page that closes does not send it twice
+        if (next.kept && !(await this.#shelf?.take(next))) continue;
         let response;
         try {
-          response = await fetch(endpoint, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: text, keepalive: closing, credentials: 'omit' });
+          response = await fetch(endpoint, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: next.text, keepalive: closing, credentials: 'omit' });
         } catch {
           response = null; // offline
         }
         if (!response || response.status === 429 || response.status >= 500) {
-          this.#queue.unshift(text); // the next report tries again
+          this.#enqueue([next], true); // the next report tries again
           this.#quietUntil = Date.now() + 1000 * Math.min(3600, Number(response?.headers.get('retry-after')) || 0);
-          return;
+          return this.#putAside();
         }
         if (!response.ok) this.#dropped++; // it will not be taken the next time either
       }
     } finally {
       this.#sending = false;
     }
+  }
+
+  /** @param {import('./shelf.js').Report[]} reports @param {boolean} [before] the others, being older */
+  #enqueue(reports, before = false) {
+    if (before) this.#queue.unshift(...reports);
+    else this.#queue.push(...reports);
+    const most = this.#queue.splice(0, Math.max(0, this.#queue.length - MOST_QUEUED));
+    this.#dropped += most.length;
+    for (const report of most) void this.#shelf?.take(report);
+  }
+
+  /** What waits is kept for the next page too. */
+  async #putAside() {
+    for (const report of [...this.#queue]) await this.#shelf?.put(report);
   }
 
   /** Sends what is left and stops. Watched models go on working. */
