@@ -9,7 +9,7 @@ import { model } from '../node/onnx-writer.mjs';
 import { makeKeys, makePointer, makeVersion, sha256 } from '../node/helpers/package-maker.mjs';
 import { random } from '../node/helpers/models.mjs';
 
-const skip = skipReason(['index.js', 'worker.js', 'delivery.js', 'quern-sw.js', 'quern-simd.wasm', 'quern-relaxed.wasm', 'features.js', 'quern-features.wasm']);
+const skip = skipReason(['index.js', 'worker.js', 'delivery.js', 'quern-sw.js', 'quern-simd.wasm', 'quern-relaxed.wasm', 'features.js', 'quern-features.wasm', 'quern-pictures.wasm']);
 const key = makeKeys(), KILLS = Number(process.env.QUERN_BROWSER_KILLS ?? 3);
 const sleep = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -19,7 +19,7 @@ const variant = () => (hasRelaxedSimd() ? 'relaxed' : 'simd');
 export const runtimeFiles = () => ['index.js', 'worker.js', 'delivery.js', `quern-${variant()}.wasm`];
 
 /** Files that some of them ask for. @param {ServiceWorkerOptions} options */
-const moreFiles = ({ isolate }) => [`quern-rare-${variant()}.wasm`, 'features.js', 'quern-features.wasm',
+const moreFiles = ({ isolate }) => [`quern-rare-${variant()}.wasm`, 'features.js', 'quern-features.wasm', 'quern-pictures.wasm',
   ...(isolate || scope.crossOriginIsolated ? [`quern-${variant()}-threads.wasm`, `quern-rare-${variant()}-threads.wasm`] : [])];
 
 const urlOf = (/** @type {string} */ name, base = scope.location.href) => new URL(name, base).href;
