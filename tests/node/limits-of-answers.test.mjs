@@ -1,8 +1,15 @@
 // Less in the answers: labels alone, rounded scores, so many queries in a time.
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, describe, test } from 'node:test';
 import { limit } from '../../web/limits/index.js';
-import { failure } from './helpers/quern.mjs';
+import { hostileServer } from './helpers/hostile-server.mjs';
+import { makePointer, makeVersion } from './helpers/package-maker.mjs';
+import { failure, quern } from './helpers/quern.mjs';
+import { memoryStore } from './helpers/stores.mjs';
+import { model } from './onnx-writer.mjs';
 
 const ANSWERS = [{ label: 'b', score: 0.21987 }, { label: 'a', score: 0.75123 }];
 const y = { type: 'float32', dims: [3], data: Float32Array.of(0.123456, NaN, -2.5551) };
@@ -64,5 +71,62 @@ describe('limits of answers', () => {
   test('options that are none', () => {
     for (const [options, text] of [[{ expose: 'all' }, /expose takes 'label', got 'all'/], [{ digits: 1.5 }, /from 0 to 15, got 1.5/], [{ rate: { queries: 0, seconds: 1 } }, /got 0 in 1/], [{ rate: { queries: 1 } }, /got 1 in undefined/]])
       assert.throws(() => limit(fake(), options), sentence('bad-argument', text));
+  });
+});
+
+describe('limits of a package', () => {
+  const folders = [];
+  after(() => folders.forEach((folder) => rmSync(folder, { recursive: true })));
+  const MODEL = model({ nodes: [{ op: 'Softmax', in: ['x'], out: ['y'] }], inputs: [{ name: 'x', dims: ['n', 3] }], outputs: [{ name: 'y', dims: ['n', 3] }] });
+  const x = { type: 'float32', dims: [1, 3], data: Float32Array.of(0, 2, 1) };
+  const load = (limits) => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'quern-limits-'));
+    folders.push(folder);
+    writeFileSync(path.join(folder, 'model.onnx'), MODEL);
+    writeFileSync(path.join(folder, 'labels.txt'), 'a\nb\nc\n');
+    writeFileSync(path.join(folder, 'manifest.json'), JSON.stringify({ name: 'm', version: '1.0.0', models: { model: 'model.onnx' }, labels: 'labels.txt', outputs: [{ step: 'top_k', k: 2, labels: 'labels' }], limits }));
+    return quern.load(folder + '/', { worker: false });
+  };
+
+  test('labels alone, where its publisher wants that', async () => {
+    const m = await load({ expose: 'label' });
+    assert.deepEqual((await m.predict({ x })).map(({ label, score }) => [label, score]), [['b', undefined]]);
+    await assert.rejects(m.run({ x }), failure('unavailable', /^run\(\) gives numbers of the model, and its publisher exposes labels only: use predict\(\)/));
+    for (const name of ['runSync', 'bind', 'state']) assert.throws(() => m[name]({ x }), sentence('unavailable', /publisher exposes labels only/));
+    assert.equal((await m.predict({ x }))[0].label, 'b', 'it goes on');
+    m.dispose();
+  });
+
+  test('rounded, and so many queries in a time', async (t) => {
+    t.mock.timers.enable({ apis: ['Date'], now: 1e12 });
+    const m = await load({ digits: 2, rate: { queries: 2, seconds: 60 } });
+    assert.deepEqual((await m.predict({ x })).map(({ score }) => score), [0.67, 0.24]);
+    assert.deepEqual([...m.runSync({ x }).y.data], [...Float32Array.of(0.09, 0.67, 0.24)]);
+    await assert.rejects(m.run({ x }), (e) => e.retryAfter === 60 && sentence('unavailable', /^at most 2 queries in 60 s/)(e));
+    t.mock.timers.setTime(1e12 + 61_000);
+    assert.deepEqual([...(await m.run({ x })).y.data], [...Float32Array.of(0.09, 0.67, 0.24)]);
+    m.dispose();
+  });
+
+  test('go on counting over an update, and a query too many takes no version back', async () => {
+    const limits = { rate: { queries: 3, seconds: 3600 } }, one = makeVersion({ limits }), two = makeVersion({ version: '1.1.0', seeds: [1, 2, 9], limits });
+    const server = await hostileServer({ ...one.files, ...two.files, ...makePointer([one, two], { channels: { stable: { version: '1.0.0' } } }) }), events = [];
+    try {
+      const m = await quern.load(server.url, { cache: memoryStore(), update: false, onEvent: (e) => events.push(e.type) });
+      for (let k = 0; k < 2; k++) await m.run(one.feeds);
+      Object.assign(server.files, makePointer([one, two], { sequence: 2, channels: { stable: { version: '1.1.0' } } }));
+      assert.equal(await m.update(), true);
+      assert.equal((await m.run(one.feeds, { meta: true })).version, '1.1.0');
+      await assert.rejects(m.run(one.feeds), failure('unavailable', /at most 3 queries in 3600 s/));
+      assert.deepEqual([events, m.report().modelVersion], [['downloading', 'updated'], '1.1.0']);
+      m.dispose();
+    } finally {
+      server.close();
+    }
+  });
+
+  test('that mean nothing are refused', async () => {
+    for (const [limits, message] of [[{ expose: 'all' }, /the limits of m 1\.0\.0: expose takes 'label', got 'all'/], [{ digits: 1.5 }, /decimal places from 0 to 15, got 1\.5/], [{ rate: { queries: 0, seconds: 1 } }, /rate takes a number of queries/],
+      [{ rate: { queries: 1, seconds: '9' } }, /rate takes/], [[], /"limits" is not an object/]]) await assert.rejects(load(limits), failure('bad-model', message));
   });
 });

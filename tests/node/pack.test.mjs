@@ -361,6 +361,13 @@ describe('keys and releases', () => {
   });
 });
 
+test('limits are in the manifest, and checked before', () => {
+  done('pack', TWO, '-o', at('limited'), '--limits', file('limits.json', '{"expose":"label","rate":{"queries":30,"seconds":60}}'));
+  assert.deepEqual(manifestOf('limited').limits, { expose: 'label', rate: { queries: 30, seconds: 60 } });
+  for (const [limits, message] of [['{"exposes":"label"}', /--limits: there is no 'exposes'; they are expose, digits and rate/], ['{"digits":-1}', /--limits: digits is a number of decimal places/]])
+    assert.match(quern('pack', TWO, '-o', at('unlimited'), '--limits', file('odd.json', limits)).err, message);
+});
+
 describe('differences', () => {
   const moved = (by) => { const w = weights(1, 64, 48); return { ...w, data: w.data.map((v, i) => v + (i % 50 ? 0 : by)) }; };
 

@@ -17,7 +17,7 @@ import { Usage } from './usage.js';
 import { readNpz } from './npy.js';
 
 export const PACKAGE_USAGE = `  quern pack MODEL.onnx -o FOLDER [--name N] [--version 1.0.0] [--license L] [--title T] [--runtime ">=0.1.0"]
-             [--features F.json] [--outputs O.json] [--options O.json] [--state S.json] [--task T] [--labels FILE] [--file ROLE=FILE]
+             [--features F.json] [--outputs O.json] [--options O.json] [--state S.json] [--limits L.json] [--task T] [--labels FILE] [--file ROLE=FILE]
              [--golden CASE.npz] [--rtol 1e-3] [--atol 1e-5] [--quantize fp16|int8|int4] [--limit 0.1] [--params VALUES.safetensors]
              [--channel C] [--sign KEY] [--encrypt SECRET] [--decrypt SECRET] [--replace] [--base /models/x/]
                                                    a package: see docs/PACKAGE.md. Several models: ROLE=MODEL.onnx …, --golden ROLE=CASE.npz
@@ -58,7 +58,7 @@ function byRole(given, otherwise) {
 /** @param {string[]} args */
 async function packCommand(args) {
   const { o, files } = parse({ out: { ...text, short: 'o' }, name: text, version: { ...text, default: '1.0.0' }, license: text, licence: text, title: text, runtime: text, features: text, outputs: text,
-    options: text, state: text, task: text, labels: text, file: list, golden: list, rtol: { ...text, default: '1e-3' }, atol: { ...text, default: '1e-5' }, quantize: text, limit: text,
+    options: text, state: text, limits: text, task: text, labels: text, file: list, golden: list, rtol: { ...text, default: '1e-3' }, atol: { ...text, default: '1e-5' }, quantize: text, limit: text,
     params: text, channel: text, sign: list, unsigned: flag, replace: flag, base: text, encrypt: text, decrypt: text }, args);
   if (!files.length || !o.out) throw new Usage('quern pack needs a model and a folder: quern pack model.onnx -o models/x/');
   if (o.quantize !== undefined && !Object.hasOwn(LIMITS, o.quantize)) throw new Usage(`--quantize takes ${Object.keys(LIMITS).join(', ')}, got '${o.quantize}'`);
@@ -77,7 +77,7 @@ async function packCommand(args) {
   /** @type {string[]} */
   const said = [];
   const { manifest, hash, pointer, changed } = await pack({ models, golden, folder: o.out, name, version: o.version, title: o.title, license: o.license ?? o.licence, runtime: o.runtime, task: o.task,
-    features: json(o.features), outputs: json(o.outputs), options: json(o.options), state: json(o.state), labels: o.labels,
+    features: json(o.features), outputs: json(o.outputs), options: json(o.options), state: json(o.state), limits: json(o.limits), labels: o.labels,
     files: Object.fromEntries(o.file.map((/** @type {string} */ f) => byRole(f, path.parse(f).name))), quantize: o.quantize, limit: number(o.limit, 'limit'), params: o.params,
     rtol: number(o.rtol, 'rtol') ?? 0, atol: number(o.atol, 'atol') ?? 0, channel: o.channel, replace: o.replace, base: o.base, secret: secretOf(o.encrypt), opening: secretOf(o.decrypt), sign: o.sign, unsigned: o.unsigned,
     say: (line) => void (o.json ? said.push(line) : console.log(line)) });

@@ -6,7 +6,7 @@
 
 /**
  * An error as plain data, for messages between threads.
- * @typedef {{ code: QuernErrorCode, message: string, node: string, op: string }} ErrorData
+ * @typedef {{ code: QuernErrorCode, message: string, node: string, op: string, retryAfter?: number }} ErrorData
  */
 
 const MARK = Symbol.for('quern.error');
@@ -43,13 +43,13 @@ export class QuernError extends Error {
  * @returns {ErrorData}
  */
 export function errorData(error) {
-  if (error instanceof QuernError) return { code: error.code, message: error.message, node: error.node, op: error.op };
+  if (error instanceof QuernError) return { code: error.code, message: error.message, node: error.node, op: error.op, retryAfter: /** @type {any} */ (error).retryAfter };
   return { code: 'internal', message: error instanceof Error ? `${error.name}: ${error.message}` : String(error), node: '', op: '' };
 }
 
 /** @param {ErrorData} data */
-export function errorFromData({ code, message, node, op }) {
-  return new QuernError(code, message, { node, op });
+export function errorFromData({ code, message, node, op, retryAfter }) {
+  return Object.assign(new QuernError(code, message, { node, op }), retryAfter && { retryAfter });
 }
 
 /** @param {unknown} error */

@@ -19,6 +19,8 @@ export class Loaded {
   task = null;
   name = '';
   version = '';
+  /** What of its answers leaves it, and how often. @type {import('../limits/index.js').Limiter | null} */
+  limits = null;
   /** Queries that are at work with it. */
   users = 0;
   /** To be disposed when none is. */
@@ -42,6 +44,7 @@ export class Loaded {
     adding?.catch(() => {}); // said below
     late?.catch(() => {}); // said when it is awaited
     ({ name: this.name, version: this.version } = manifest);
+    this.limits = pack.limits ?? null;
     for (const role of Object.keys(manifest.models)) {
       const { source, externalData } = await pack.open(role);
       this.sessions[role] = await Session.load(this.heap, source, { ...options, externalData, onProgress: (p) => { if (p.stage === 'prepare') onProgress?.(p); } });

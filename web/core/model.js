@@ -136,6 +136,13 @@ export class LocalModel {
     return this.#loaded = this.#bound ?? newest ?? /** @type {Loaded} */ (this.#loaded);
   }
 
+  /** The version for a call that its publisher may have closed. @param {string} method */
+  #open(method) {
+    const loaded = this.#now;
+    loaded.limits?.enter(method);
+    return loaded;
+  }
+
   /** @returns {Port[]} of a model that is one file */
   get inputs() {
     return this.#ports().inputs;
@@ -160,13 +167,15 @@ export class LocalModel {
   /**
    * Does it with the version that is the newest now, to the end.
    * @template T
+   * @param {string} method
    * @param {(loaded: Loaded) => Promise<T>} work
    * @returns {Promise<{ value: T, version: string }>}
    */
-  async #query(work) {
+  async #query(method, work) {
     const delivered = this.#delivered;
     if (delivered) await delivered.ready(); // a plain model's run begins at once
     const loaded = this.#now, start = now();
+    loaded.limits?.enter(method);
     try {
       const value = await loaded.use(work);
       this.#lastMs = now() - start;
@@ -188,7 +197,10 @@ export class LocalModel {
    */
   async run(feeds, options = {}) {
     if (this.#disposed) throw new QuernError('bad-state', 'the model was disposed');
-    const { value: outputs, version } = await this.#query((loaded) => this.#session(loaded).run(feeds, options));
+    const { value: outputs, version } = await this.#query('run', async (loaded) => {
+      const found = await this.#session(loaded).run(feeds, options);
+      return loaded.limits?.outputs(found) ?? found;
+    });
     return options.meta ? { outputs, version, ms: this.#lastMs } : outputs;
   }
 
@@ -198,8 +210,8 @@ export class LocalModel {
    * @returns {Record<string, any>}
    */
   runSync(feeds, options) {
-    const start = now(), loaded = this.#now;
-    const outputs = this.#session(loaded).runSync(feeds, options);
+    const start = now(), loaded = this.#open('runSync');
+    const found = this.#session(loaded).runSync(feeds, options), outputs = loaded.limits?.outputs(found) ?? found;
     this.#lastMs = now() - start;
     this.#delivered?.answered(loaded);
     return outputs;
@@ -213,7 +225,7 @@ export class LocalModel {
    * @param {import('./session.js').BindOptions} [options]
    */
   bind(pairs, options) {
-    const loaded = this.#now;
+    const loaded = this.#open('bind');
     this.#session(loaded).bind(pairs, options);
     const bound = Object.keys(pairs).length ? loaded : null;
     if (bound === this.#bound) return;
@@ -229,7 +241,7 @@ export class LocalModel {
 
   /** A copy of the state, by input; none before the first run. @returns {Record<string, import('./tensor.js').TensorLike>} */
   state() {
-    return this.#session(this.#now).state();
+    return this.#session(this.#open('state')).state();
   }
 
   /**
@@ -253,7 +265,7 @@ export class LocalModel {
 
   /** @param {import('./input.js').InputSpec} input used up @returns {Promise<any>} */
   featuresSnapshot(input) {
-    return this.#inTurn(async () => (await this.#query(async ({ task }) => {
+    return this.#inTurn(async () => (await this.#query('features', async ({ task }) => {
       if (!task || !('features' in task)) throw new QuernError('bad-argument', 'features() needs a package whose manifest has steps');
       return task.features(input);
     })).value);
@@ -273,9 +285,10 @@ export class LocalModel {
    */
   predictSnapshot(input, { meta = false, signal } = {}) {
     return this.#inTurn(async () => {
-      const { value: answers, version } = await this.#query(async ({ task }) => {
+      const { value: answers, version } = await this.#query('predict', async ({ task, limits }) => {
         if (!task) throw new QuernError('bad-argument', 'predict() needs a package, whose manifest says what goes in and out; this is a plain model: use run()');
-        return task.predict(input, signal);
+        const found = await task.predict(input, signal);
+        return limits?.answers(found) ?? found;
       });
       return meta ? { answers, version, ms: this.#lastMs } : answers;
     });
@@ -324,7 +337,7 @@ export class LocalModel {
    * @param {Parameters<Session['runWatched']>} args
    */
   runWatched(...args) {
-    return this.#session(this.#now).runWatched(...args);
+    return this.#session(this.#open('runWatched')).runWatched(...args);
   }
 
   /** Gives the memory back. A second call does nothing, later calls of other methods fail. */

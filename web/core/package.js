@@ -11,12 +11,12 @@ import { isNode, nodeModule } from './platform.js';
  * params: shards of the parameters, in order.
  * @typedef {FileEntry & { params?: FileEntry[], golden?: Golden }} ModelEntry
  * task: what predict() does. models: by role ("model" for a single one). labels: the classes or the dictionary, one a line. runtime: a range.
- * @typedef {{ schema?: number, name: string, version: string, runtime?: string, task?: string, encryption?: { algorithm: string, key: string }, models: Record<string, ModelEntry>, labels?: FileEntry,
+ * @typedef {{ schema?: number, name: string, version: string, runtime?: string, task?: string, encryption?: { algorithm: string, key: string }, models: Record<string, ModelEntry>, labels?: FileEntry, limits?: import('../limits/index.js').Limits,
  *   files?: Record<string, FileEntry>, options?: Record<string, number>,
  *   features?: import('../features/pipeline.js').Step[], outputs?: import('../features/pipeline.js').Step[] }} Manifest
- * features, outputs: steps from a source to the model and from it to answers. files: what they name, by role.
+ * limits: of what leaves the model, as the publisher wants it. features, outputs: steps from a source to the model and from it to answers. files: what they name, by role.
  * roles: of its models, in the order of need. open: the bytes of one; bytes, text: another file of the package.
- * @typedef {{ manifest: Manifest, base: string, open: (role: string) => Promise<{ source: SourceSpec, externalData?: Map<string, SourceSpec | import('./source.js').Pieces> }>,
+ * @typedef {{ manifest: Manifest, base: string, limits?: import('../limits/index.js').Limiter, open: (role: string) => Promise<{ source: SourceSpec, externalData?: Map<string, SourceSpec | import('./source.js').Pieces> }>,
  *   bytes: (entry: FileEntry) => Promise<Uint8Array>, text: (entry: FileEntry) => Promise<string> }} Package
  */
 

@@ -2,6 +2,7 @@
 import { QuernError, messageOf, throwIfAborted } from '../core/errors.js';
 import { baseOf, siblingOf } from '../core/source.js';
 import { version as runtime } from '../core/version.js';
+import { limiter } from '../limits/index.js';
 import { NotThere, download } from './download.js';
 import { Fetcher, joined } from './fetcher.js';
 import { differsFromGolden } from './golden.js';
@@ -74,6 +75,8 @@ export class Delivered {
   #behind = false;
   /** @type {Promise<boolean> | null} */
   #checking = null;
+  /** By what they say, so that a new version with the same ones goes on counting. @type {Map<string, import('../limits/index.js').Limiter>} */
+  #limits = new Map();
   #closed = new AbortController();
 
   /**
@@ -253,6 +256,21 @@ export class Delivered {
     if (!inRange(runtime, range)) throw new QuernError('unsupported', `${name} ${version} is for runtimes ${range}, and this is ${runtime}`);
   }
 
+  /** What the publisher wants to leave the model. @param {Manifest} manifest */
+  #limitsOf({ limits, name, version }) {
+    if (!limits) return undefined;
+    const { expose, digits, rate } = limits, key = JSON.stringify([expose, digits, rate]), known = this.#limits.get(key);
+    if (known) return known;
+    try {
+      // what a manifest says is no object of the page: nothing is stored for it
+      const made = limiter({ expose, digits, rate: rate && { queries: rate.queries, seconds: rate.seconds } }, 'its publisher');
+      this.#limits.set(key, made);
+      return made;
+    } catch (cause) {
+      throw new QuernError('bad-model', `the limits of ${name} ${version}: ${messageOf(cause)}`, { cause });
+    }
+  }
+
   /** @param {Manifest} manifest @param {Watching} watching @returns {Package} */
   #packageOf(manifest, { signal, onProgress }) {
     const files = filesOf(manifest);
@@ -264,7 +282,7 @@ export class Delivered {
       .then(({ decrypter }) => decrypter(manifest, this.#options.decryptionKey), (cause) => { throw new QuernError('unavailable', `decrypt.js, which the package needs, could not be loaded: ${messageOf(cause)}`, { cause }); });
     decrypting?.catch(() => {}); // said when it is awaited
     return {
-      manifest, base: this.#base,
+      manifest, base: this.#base, limits: this.#limitsOf(manifest),
       open: async (role) => {
         const entry = /** @type {any} */ (manifest.models[role]), params = (entry.params ?? []).map(fileOf).map((/** @type {any} */ f) => (decrypting ? { ...f, size: f.size - SEAL } : f));
         const take = async (/** @type {any} */ shard) => (decrypting ? (await decrypting)(await fetcher.take(known(shard)), shard.file) : fetcher.take(known(shard)));

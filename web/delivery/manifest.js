@@ -44,6 +44,7 @@ export function parseManifest(bytes, where) {
   if (encryption && encryption.algorithm !== 'AES-256-GCM') throw new QuernError('unsupported', `${where} is encrypted by ${JSON.stringify(encryption.algorithm)}; this release knows AES-256-GCM`);
   if (manifest.labels !== undefined) checkEntry('labels', manifest.labels, bad);
   if (manifest.files !== undefined && !isObject(manifest.files)) throw bad('"files" is not an object');
+  if (manifest.limits !== undefined && !isObject(manifest.limits)) throw bad('"limits" is not an object');
   if (manifest.options !== undefined && !isObject(manifest.options)) throw bad('"options" is not an object');
   for (const [role, entry] of Object.entries(manifest.files ?? {})) checkEntry(`files.${role}`, entry, bad);
   // those of a task are the task's own, by role

@@ -37,7 +37,7 @@ const roundedOutputs = (outputs, digits) => Object.fromEntries(Object.entries(ou
 
 /** @param {Rate} rate @returns {() => void} */
 function gate({ queries, seconds, store, key = 'quern-queries' }) {
-  if (!(Number.isInteger(queries) && queries > 0 && seconds > 0)) throw new QuernError('bad-argument', `rate takes a number of queries and of seconds, got ${queries} in ${seconds}`);
+  if (!(Number.isInteger(queries) && queries > 0 && typeof seconds === 'number' && seconds > 0)) throw new QuernError('bad-argument', `rate takes a number of queries and of seconds, got ${queries} in ${seconds}`);
   /** @type {number[]} */
   let times = [];
   const kept = () => {
@@ -64,6 +64,33 @@ function gate({ queries, seconds, store, key = 'quern-queries' }) {
   };
 }
 
+/** What gives numbers of the model, or lets them be made. */
+const NUMBERS = ['run', 'runSync', 'runWatched', 'bind', 'state'];
+
+/**
+ * enter: throws when the method is closed, or it is a query too many. outputs, answers: what run() and predict() give, with less in it.
+ * @typedef {{ enter: (method: string) => void, outputs: (found: any) => any, answers: (found: any) => any }} Limiter
+ * @param {Limits} limits
+ * @param {string} who limits
+ * @returns {Limiter}
+ */
+export function limiter({ expose, digits, rate }, who = 'this page') {
+  if (expose !== undefined && expose !== 'label') throw new QuernError('bad-argument', `expose takes 'label', got '${expose}'`);
+  if (digits !== undefined && !(Number.isInteger(digits) && digits >= 0 && digits <= 15)) throw new QuernError('bad-argument', `digits is a number of decimal places from 0 to 15, got ${digits}`);
+  const admit = rate ? gate(rate) : () => {};
+  return {
+    enter(method) {
+      if (expose && NUMBERS.includes(method)) throw new QuernError('unavailable', `${method}() gives numbers of the model, and ${who} exposes labels only: use predict()`);
+      if (/^(run|predict)/.test(method)) admit();
+    },
+    outputs: (found) => (digits === undefined ? found : found?.outputs && found.version !== undefined ? { ...found, outputs: roundedOutputs(found.outputs, digits) } : roundedOutputs(found, digits)),
+    answers(found) {
+      const labels = expose ? labelsOf(found) : found;
+      return digits === undefined ? labels : rounded(labels, digits);
+    },
+  };
+}
+
 /**
  * The model with less to give away.
  * @template {{ run: any, predict?: any }} M
@@ -71,27 +98,18 @@ function gate({ queries, seconds, store, key = 'quern-queries' }) {
  * @param {Limits} limits
  * @returns {M}
  */
-export function limit(model, { expose, digits, rate }) {
-  if (expose !== undefined && expose !== 'label') throw new QuernError('bad-argument', `expose takes 'label', got '${expose}'`);
-  if (digits !== undefined && !(Number.isInteger(digits) && digits >= 0 && digits <= 15)) throw new QuernError('bad-argument', `digits is a number of decimal places from 0 to 15, got ${digits}`);
-  const admit = rate ? gate(rate) : () => {};
-  /** @param {string} name */
-  const closed = (name) => new QuernError('unavailable', `${name}() gives numbers of the model, and this page exposes labels only: use predict()`);
-  const outputs = (/** @type {any} */ found) => (digits === undefined ? found : found?.outputs && found.version !== undefined ? { ...found, outputs: roundedOutputs(found.outputs, digits) } : roundedOutputs(found, digits));
-  const answers = (/** @type {any} */ found) => {
-    const labels = expose ? labelsOf(found) : found;
-    return digits === undefined ? labels : rounded(labels, digits);
-  };
+export function limit(model, limits) {
+  const { enter, outputs, answers } = limiter(limits);
   return new Proxy(model, {
     get: (target, name) => {
       const value = Reflect.get(target, name);
       if (typeof value !== 'function') return value;
-      if (expose && (name === 'runSync' || name === 'runWatched' || name === 'bind')) return () => { throw closed(String(name)); };
-      if (expose && (name === 'run' || name === 'state')) return async () => { throw closed(name); };
-      if (name === 'runSync') return (/** @type {any[]} */ ...args) => { admit(); return outputs(value.apply(target, args)); };
-      if (name === 'run') return async (/** @type {any[]} */ ...args) => { admit(); return outputs(await value.apply(target, args)); };
-      if (name === 'predict') return async (/** @type {any[]} */ ...args) => { admit(); return answers(await value.apply(target, args)); };
-      return value.bind(target);
+      const call = (/** @type {any[]} */ args) => { enter(String(name)); return value.apply(target, args); };
+      if (name === 'runSync') return (/** @type {any[]} */ ...args) => outputs(call(args));
+      if (name === 'run') return async (/** @type {any[]} */ ...args) => outputs(await call(args));
+      if (name === 'predict') return async (/** @type {any[]} */ ...args) => answers(await call(args));
+      if (name === 'state') return async (/** @type {any[]} */ ...args) => call(args);
+      return name === 'bind' || name === 'runWatched' ? (/** @type {any[]} */ ...args) => call(args) : value.bind(target);
     },
   });
 }

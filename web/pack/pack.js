@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { difference } from '../cli/compare.js';
+import { limiter } from '../limits/index.js';
 import { baselineOf } from './baseline.js';
 import { addDeltas } from './delta.js';
 import { declarations } from './declarations.js';
@@ -23,7 +24,7 @@ import { cutShards, isParameter } from './shards.js';
  * models: ONNX files or packages by role. params: a safetensors file with other values for them. files: by role. golden: by role the cases, each of inputs and perhaps outputs.
  * secret: encrypts the parameters; opening: decrypts those of a package that is packed anew. limit: the most that an output may change by --quantize, as ‖got − expected‖ / ‖expected‖.
  * @typedef {{ models: Record<string, string>, params?: string, golden: Record<string, Record<string, TensorLike>[]>, folder: string, name: string, version: string, title?: string,
- *   license?: string, runtime?: string, task?: string, features?: any, outputs?: any, options?: any, state?: any, labels?: string, files: Record<string, string>,
+ *   license?: string, runtime?: string, task?: string, features?: any, outputs?: any, options?: any, state?: any, limits?: any, labels?: string, files: Record<string, string>,
  *   quantize?: Storage, limit?: number, rtol: number, atol: number, channel?: string, replace?: boolean, base?: string, secret?: import('./encryption.js').SecretKey, opening?: import('./encryption.js').SecretKey, sign: string[], unsigned?: boolean,
  *   say: (line: string) => void }} PackOptions
  */
@@ -92,6 +93,17 @@ function compareWith(before, inputs, outputs, role, i, o) {
   }
 }
 
+/** @param {any} limits */
+function checkLimits(limits) {
+  const unknown = Object.keys(limits).find((key) => !['expose', 'digits', 'rate'].includes(key));
+  try {
+    if (unknown) throw new Error(`there is no '${unknown}'; they are expose, digits and rate`);
+    limiter(limits);
+  } catch (error) {
+    throw new PackError(`--limits: ${/** @type {Error} */ (error).message}`);
+  }
+}
+
 /** @param {PackOptions} o */
 export async function pack(o) {
   checkVersion(o.version);
@@ -122,11 +134,12 @@ async function write(o, home) {
     if (count) o.say(`${count} shards differ by little from the version before: who has that one downloads ${bytes} bytes for their ${whole}`);
   }
   const put = (/** @type {string} */ role, /** @type {string} */ file) => putFile(o.folder, role, path.extname(file), readFileSync(file));
-  const { name, version, title, license, runtime, task, features, outputs, options, state } = o;
+  const { name, version, title, license, runtime, task, features, outputs, options, state, limits } = o;
+  if (limits !== undefined) checkLimits(limits);
   const files = Object.fromEntries(Object.entries(o.files).map(([role, file]) => [role, put(role, file)]));
   /** @type {any} */
   const all = { schema: 2, name, version, title, license, runtime, task, encryption: o.secret && { algorithm: 'AES-256-GCM', key: o.secret.id }, models, labels: o.labels && put('labels', o.labels),
-    files: Object.keys(files).length ? files : undefined, options, features, outputs, state };
+    files: Object.keys(files).length ? files : undefined, options, features, outputs, state, limits };
   const manifest = /** @type {Manifest} */ (Object.fromEntries(Object.entries(all).filter(([, v]) => v !== undefined)));
   const steps = await stepsProblem(o.folder, manifest);
   if (steps) throw new PackError(steps);

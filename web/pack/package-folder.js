@@ -15,7 +15,7 @@ import { concat } from './wire.js';
  * @typedef {FileEntry & { params?: Shard[], inputs?: Port[], outputs?: Port[], quantized?: string, golden?: Golden,
  *   baseline?: import('./baseline.js').Baseline, open?: (data: Uint8Array, file: string) => Uint8Array }} ModelEntry open: decrypts a shard
  * @typedef {{ schema: number, name: string, version: string, title?: string, license?: string, runtime?: string, task?: string, models: Record<string, ModelEntry>,
- *   encryption?: { algorithm: string, key: string }, labels?: FileEntry, files?: Record<string, FileEntry>, options?: any, features?: any, outputs?: any, state?: any }} Manifest
+ *   encryption?: { algorithm: string, key: string }, labels?: FileEntry, files?: Record<string, FileEntry>, options?: any, features?: any, outputs?: any, state?: any, limits?: any }} Manifest
  */
 
 /** A mistake in what the user gave, said without a stack. */
