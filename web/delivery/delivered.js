@@ -290,7 +290,7 @@ export class Delivered {
         const place = this.#places(fileOf(entry).file)[0];
         return {
           source: { kind: 'bytes', bytes, url: baseOf(place) },
-          ...(params.length && { externalData: new Map([['params', joined(take, params, `the parameters of ${manifest.name}`)]]) }),
+          ...(params.length && { externalData: new Map([['params', joined(take, (bytes) => fetcher.give(bytes), params, `the parameters of ${manifest.name}`)]]) }),
         };
       },
       bytes: (entry) => fetcher.take(known(entry)),

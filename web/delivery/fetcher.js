@@ -21,6 +21,11 @@ export class Fetcher {
   #flying = 0;
   /** @type {Map<string, number>} */
   #loaded = new Map();
+  /** For files that are here: memory that was used before costs nothing. @type {Uint8Array[]} */
+  #free = [];
+  /** @type {WeakSet<ArrayBufferLike>} */
+  #lent = new WeakSet();
+  #most;
   total = 0;
 
   /**
@@ -33,6 +38,7 @@ export class Fetcher {
     this.#library = library;
     this.#files = [...new Map(files.map((file) => [file.file, file])).values()];
     this.#places = places;
+    this.#most = Math.max(0, ...files.map(({ size = 0 }) => size));
     this.#signal = signal;
     this.#onProgress = onProgress;
     this.total = this.#files.reduce((sum, { size }) => sum + (size ?? NaN), 0) || 0;
@@ -56,7 +62,7 @@ export class Fetcher {
     this.#flying++;
     this.#loaded.set(file.file, 0);
     const bytes = this.#library.get(file, this.#places(file.file), {
-      signal: this.#signal,
+      signal: this.#signal, buffers: (size) => this.#buffer(size),
       onBytes: (n) => {
         this.#loaded.set(file.file, n);
         this.#onProgress?.(this.loaded, this.total);
@@ -69,6 +75,19 @@ export class Fetcher {
     });
     this.#begun.set(file.file, bytes);
     return bytes;
+  }
+
+  /** @param {number} size */
+  #buffer(size) {
+    if (size > this.#most || 4 * size < this.#most) return new Uint8Array(size); // damaged; too small to hold so much
+    const whole = this.#free.pop() ?? new Uint8Array(this.#most);
+    this.#lent.add(whole.buffer);
+    return whole.subarray(0, size);
+  }
+
+  /** Bytes that were taken and are not used any more. @param {Uint8Array} [bytes] */
+  give({ buffer } = new Uint8Array(0)) {
+    if (this.#lent.delete(buffer)) this.#free.push(new Uint8Array(buffer));
   }
 
   /** @param {File} file one of those given @returns {Promise<Uint8Array>} */
@@ -87,22 +106,24 @@ export class Fetcher {
 /**
  * Shards as the one file that the graph refers to.
  * @param {(shard: File) => Promise<Uint8Array>} take
+ * @param {(shard: Uint8Array | undefined) => void} give called with what was taken, when the next is wanted
  * @param {File[]} shards with the sizes of what is taken
  * @param {string} name
  * @returns {import('../core/source.js').Pieces}
  */
-export function joined(take, shards, name) {
+export function joined(take, give, shards, name) {
   let end = 0;
   const starts = shards.map(({ size = 0 }) => (end += size) - size);
   let at = -1;
-  /** @type {Uint8Array} */
+  /** @type {Uint8Array | undefined} */
   let bytes;
   return { kind: 'pieces', pieces: {
     name, size: end, close() {},
     async read(offset, length) {
       let i = starts.length - 1;
       while (i > 0 && starts[i] > offset) i--;
-      if (i !== at) {
+      if (i !== at || !bytes) {
+        give(bytes);
         bytes = await take(shards[i]);
         at = i;
       }

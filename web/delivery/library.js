@@ -143,12 +143,13 @@ export class Library {
   /**
    * @param {File} file
    * @param {(damaged: boolean) => void} [found] told of what is there and useless
+   * @param {import('./store.js').Buffers} [buffers]
    * @returns {Promise<Uint8Array | null>}
    */
-  async read(file, found) {
+  async read(file, found, buffers) {
     const { size, sha256: hash } = file;
     if (!this.#store || !hash) return null;
-    const bytes = await this.#store.read(hash).catch(() => null);
+    const bytes = await this.#store.read(hash, buffers).catch(() => null);
     if (!bytes) return null;
     if ((size === undefined || bytes.length === size) && (await sha256(bytes)) === hash) {
       this.#used.set(hash, bytes.length);
@@ -163,13 +164,13 @@ export class Library {
    * A file, from here or from where it lies, verified. What was downloaded is kept.
    * @param {File} file
    * @param {SourceSpec[]} places
-   * @param {{ signal?: AbortSignal, onBytes?: (loaded: number) => void }} [options]
+   * @param {{ signal?: AbortSignal, onBytes?: (loaded: number) => void, buffers?: import('./store.js').Buffers }} [options] buffers: for what is here
    * @returns {Promise<Uint8Array>}
    */
-  async get(file, places, { signal, onBytes } = {}) {
+  async get(file, places, { signal, onBytes, buffers } = {}) {
     const hash = file.sha256;
     let damaged = false;
-    const kept = await this.read(file, (d) => { damaged = d; });
+    const kept = await this.read(file, (d) => { damaged = d; }, buffers);
     if (kept) {
       this.fromCache += kept.length;
       onBytes?.(kept.length);

@@ -2,8 +2,9 @@
 // again (a tab can end at any moment): who reads checks.
 
 /**
- * write: rejects when there is no room. list: size by name.
- * @typedef {{ kind: string, read: (name: string) => Promise<Uint8Array | null>, write: (name: string, bytes: Uint8Array) => Promise<void>,
+ * write: rejects when there is no room. list: size by name. read: into a buffer of the caller's, where that is possible.
+ * @typedef {(size: number) => Uint8Array} Buffers
+ * @typedef {{ kind: string, read: (name: string, buffers?: Buffers) => Promise<Uint8Array | null>, write: (name: string, bytes: Uint8Array) => Promise<void>,
  *   remove: (name: string) => Promise<void>, list: () => Promise<Map<string, number>> }} Store
  */
 
@@ -23,14 +24,14 @@ async function openFiles() {
   const folder = await (await storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true });
   return {
     kind: 'files',
-    async read(name) {
+    async read(name, buffers = (size) => new Uint8Array(size)) {
       try {
         const file = /** @type {any} */ (await folder.getFileHandle(name));
         // straight from the disk, where getFile() asks another process for every piece; null: somebody writes it or, in older browsers, reads it
         const handle = direct && await file.createSyncAccessHandle({ mode: 'read-only' }).catch(() => null);
         if (!handle) return new Uint8Array(await (await file.getFile()).arrayBuffer());
         try {
-          const bytes = new Uint8Array(handle.getSize());
+          const bytes = buffers(handle.getSize());
           return bytes.subarray(0, handle.read(bytes, { at: 0 }));
         } finally {
           handle.close();

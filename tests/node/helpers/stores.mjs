@@ -7,7 +7,11 @@ export function memoryStore() {
   const files = new Map();
   return {
     kind: 'memory', files,
-    read: async (name) => files.get(name)?.slice() ?? null,
+    read: async (name, buffers = (size) => new Uint8Array(size)) => {
+      const kept = files.get(name), bytes = kept && buffers(kept.length);
+      bytes?.set(kept);
+      return bytes ?? null;
+    },
     write: async (name, bytes) => void files.set(name, bytes.slice()),
     remove: async (name) => void files.delete(name),
     list: async () => new Map([...files].map(([name, bytes]) => [name, bytes.length])),
