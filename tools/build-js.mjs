@@ -38,7 +38,7 @@ if (!existsSync(stamp) || statSync(stamp).mtimeMs < newest || !existsSync('dist/
   const here = 'var QUERN_SCRIPT_URL = (typeof document !== "undefined" && document.currentScript && document.currentScript.src) || self.location.href;';
   const ed25519 = noble();
   await Promise.all([
-    ...(ed25519 ? [build({ ...shared, format: 'esm', stdin: { contents: `export { verifyAsync } from './${ed25519}';`, resolveDir: '.' }, outfile: 'dist/ed25519.js',
+    ...(ed25519 ? [build({ ...shared, format: 'esm', stdin: { contents: `import { hashes } from './${ed25519}'; import { sha512 } from './web/delivery/sha512.js'; hashes.sha512 = sha512; export { verify } from './${ed25519}';`, resolveDir: '.' }, outfile: 'dist/ed25519.js',
       banner: { js: '/*! @noble/ed25519 3.2.0, MIT License (c) 2019 Paul Miller (paulmillr.com) */' } })] : []),
     build({ ...shared, format: 'esm', entryPoints: ['web/index.js', 'web/ort.js'], outdir: 'dist' }),
     build({ ...shared, format: 'esm', entryPoints: ['web/worker/worker.js'], outfile: 'dist/worker.js' }),

@@ -132,6 +132,25 @@ describe('packages in a browser', { skip, timeout: 300_000 }, () => {
     });
   });
 
+  test('are checked over plain http too, where the browser gives a page neither WebCrypto nor a place to keep files', async () => {
+    const v = makeVersion(), plain = await launch(['--host-resolver-rules=MAP quern.test 127.0.0.1']), server = await host();
+    server.give(siteOf([v]));
+    try {
+      const page = await plain.newPage();
+      await page.goto(server.origin.replace('127.0.0.1', 'quern.test'));
+      assert.equal(await page.evaluate(() => Boolean(globalThis.isSecureContext || crypto.subtle || globalThis.caches)), false);
+      const { y, where, cache } = await page.evaluate(ask, { floats: v.floats, options: { keys: [key.public] } });
+      close(y, v.answer);
+      assert.deepEqual([where, cache], ['worker', 'none']);
+      await assert.rejects(page.evaluate(ask, { floats: v.floats, options: { keys: [makeKeys().public] } }), /is not signed by any of the 1 keys/);
+      server.served[Object.keys(server.served).find((n) => n.startsWith('/m/params-1'))] = Buffer.alloc(4 * v.floats);
+      await assert.rejects(page.evaluate(ask, { floats: v.floats, options: { keys: [key.public] } }), /its SHA-256 is not the one in the manifest/);
+    } finally {
+      await plain.close();
+      server.close();
+    }
+  });
+
   test('page, runtime, model and prediction are there without a network after one visit', async () => {
     const identity = model({ nodes: [{ op: 'ReduceMean', in: ['x'], out: ['y'], attrs: { axes: [2n, 3n], keepdims: 0n } }], inputs: [{ name: 'x', dims: ['n', 3, 'h', 'w'] }], outputs: [{ name: 'y', dims: ['n', 3] }] });
     const labels = Buffer.from('red\ngreen\nblue\n'), entry = (file, bytes) => ({ file, size: bytes.length, sha256: sha256(bytes) });

@@ -11,8 +11,8 @@ import { generator } from '../../web/report/random-inputs.js';
 const hash = (/** @type {string} */ c) => c.repeat(64);
 const file = (/** @type {string} */ c) => ({ file: `params-${c}.bin`, size: 100, sha256: hash(c) });
 const MANIFEST = { schema: 2, name: 'digits', version: '1.2.3', licence: 'MIT', runtime: '>=0.1.0 <2.0.0', task: 'classify',
-  models: { model: { ...file('a'), params: [file('b'), file('c')], golden: { ...file('d'), rtol: 1e-3, atol: 1e-5, cases: [{ inputs: { x: { type: 'float32', dims: [1, 2], offset: 0, length: 8 } }, outputs: { y: { type: 'float32', dims: [2], offset: 8, length: 8 } } }] } } },
-  labels: file('e'), files: { vocabulary: file('f') }, options: { threshold: 0.5 }, features: [{ step: 'resize', width: 224 }], outputs: [{ step: 'top_k', k: 5 }], state: {} };
+  models: { model: { ...file('a'), params: [file('b'), { ...file('c'), delta: { ...file('9'), size: 40, from: hash('8') } }], golden: { ...file('d'), rtol: 1e-3, atol: 1e-5, cases: [{ inputs: { x: { type: 'float32', dims: [1, 2], offset: 0, length: 8 } }, outputs: { y: { type: 'float32', dims: [2], offset: 8, length: 8 } } }] } } },
+  labels: file('e'), files: { vocabulary: file('f') }, options: { threshold: 0.5 }, features: [{ step: 'resize', width: 224 }], outputs: [{ step: 'top_k', k: 5 }], state: {}, limits: { digits: 2, rate: { queries: 3, seconds: 60 } } };
 const POINTER = { schema: 1, name: 'digits', sequence: 12, expires: '2027-01-01T00:00:00Z', maxAge: 3600, minimum: '1.0.0', blocked: ['1.1.0'],
   versions: { '1.0.0': { manifest: hash('1'), size: 10 }, '1.2.0': { manifest: hash('2'), size: 10, runtime: '<2.0.0' }, '1.3.0-rc.1': { manifest: hash('3'), size: 10, runtime: '>=0.1.0' } },
   channels: { stable: { version: '1.2.0', canary: { version: '1.3.0-rc.1', percent: 10, from: '2026-01-01T00:00:00Z', until: '2026-02-01T00:00:00Z' } }, beta: { version: '1.3.0-rc.1' } } };
@@ -62,6 +62,9 @@ function manifestHolds(m) {
     assert.ok(entry.size === undefined || isSize(entry.size), 'a size that is none');
     assert.ok(entry.sha256 === undefined || (typeof entry.sha256 === 'string' && /^[0-9a-f]{64}$/.test(entry.sha256)), 'a hash that is none');
   }
+  for (const { size, delta } of Object.values(m.models).flatMap((entry) => entry.params ?? []))
+    if (delta !== undefined) assert.ok(isText(delta.file) && delta.size > 0 && delta.size < size && [delta.sha256, delta.from].every((h) => typeof h === 'string' && /^[0-9a-f]{64}$/.test(h)), 'a difference that is none');
+  assert.ok(m.limits === undefined || (typeof m.limits === 'object' && m.limits && !Array.isArray(m.limits)), 'limits');
   for (const golden of goldenFilesOf(m)) {
     assert.ok(typeof golden.rtol === 'number' && typeof golden.atol === 'number');
     for (const { inputs, outputs } of golden.cases) for (const t of [...Object.values(inputs), ...Object.values(outputs)]) assert.ok(typeof t.type === 'string' && t.dims.every(isSize) && t.offset + t.length <= golden.size);

@@ -251,6 +251,29 @@ describe('a bad line', () => {
   });
 });
 
+describe('a cache', () => {
+  test('damaged in any way between two starts: the right answer, and what was damaged is told and fetched again', { timeout: 600_000 }, async () => {
+    const next = random(13), v = makeVersion({ shards: 3, floats: 2048 }), server = await serve(siteOf([v])), cache = memoryStore();
+    const first = await quern.load(server.url, { cache });
+    await answerOf(first, v);
+    first.dispose();
+    const wanted = Object.entries(v.files).filter(([n]) => !n.startsWith('golden')).map(([n, bytes]) => [n, createHash('sha256').update(bytes).digest('hex')]);
+    const ways = { flip: (b) => { b[Math.floor(next() * b.length)] ^= 1 << Math.floor(next() * 8); return b; }, cut: (b) => b.slice(0, Math.floor(next() * b.length)), grow: (b) => Uint8Array.of(...b, 1), zero: (b) => b.fill(0), none: () => null };
+    for (let k = 0; k < CORRUPTIONS; k++) {
+      const [name, hash] = wanted[Math.floor(next() * wanted.length)], way = Object.keys(ways)[Math.floor(next() * 5)], spoiled = ways[way](cache.files.get(hash).slice()), events = [];
+      if (spoiled) cache.files.set(hash, spoiled);
+      else cache.files.delete(hash);
+      server.take();
+      const m = await quern.load(server.url, { cache, onEvent: (e) => events.push(e) });
+      close(await answerOf(m, v), v.answer);
+      m.dispose();
+      assert.deepEqual([server.take(), events.map((e) => e.type)], [[name], ['cut', 'none'].includes(way) ? [] : ['healed']], `${way} of ${name}`);
+      assert.equal(createHash('sha256').update(cache.files.get(hash)).digest('hex'), hash, 'it is right again');
+    }
+    if (CORRUPTIONS >= 100) console.log(`# ${CORRUPTIONS} times something kept was damaged: all right answers, each fetched again`);
+  });
+});
+
 describe('a plain file', () => {
   const BIG = model({ nodes: [{ op: 'Add', in: ['x', 'w'], out: ['y'] }], inputs: [{ name: 'x', dims: [1] }], outputs: [{ name: 'y', dims: [300000] }], initializers: { w: { type: 'float32', dims: [300000], data: Float32Array.from({ length: 300000 }, (_, i) => i) } } });
   const right = async (m) => {

@@ -31,18 +31,17 @@ let verifying;
 
 /** @returns {Promise<Verify>} */
 async function pickVerify() {
-  if (!globalThis.crypto?.subtle) throw new QuernError('unavailable', 'the signature of the package cannot be checked: the page is not served over https, so that the browser gives it no WebCrypto');
   try {
     await byWebCrypto(new Uint8Array(64), new Uint8Array(0), new Uint8Array(32).fill(0x66).fill(0x58, 0, 1)); // the base point
     return byWebCrypto;
   } catch {
-    // no Ed25519: Chromium before 137, Firefox before 129, Safari before 17
+    // no Ed25519: Chromium before 137, Firefox before 129, Safari before 17, and every page over plain http, which has no WebCrypto
   }
   try {
-    const { verifyAsync } = await import(/* webpackIgnore: true */ /* @vite-ignore */ new URL('./ed25519.js', import.meta.url).href);
-    return (signature, message, key) => verifyAsync(signature, message, key, { zip215: false });
+    const { verify } = await import(/* webpackIgnore: true */ /* @vite-ignore */ new URL('./ed25519.js', import.meta.url).href);
+    return async (signature, message, key) => verify(signature, message, key, { zip215: false });
   } catch (cause) {
-    throw new QuernError('unavailable', `this browser has no Ed25519, and ed25519.js, which replaces it, could not be loaded: ${messageOf(cause)}`, { cause });
+    throw new QuernError('unavailable', `the browser gives this page no Ed25519, and ed25519.js, which replaces it, could not be loaded: ${messageOf(cause)}`, { cause });
   }
 }
 

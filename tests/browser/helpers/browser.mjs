@@ -37,8 +37,8 @@ export function skipReason(files) {
   return missing ? `SKIP: ${missing}` : false;
 }
 
-/** @param {string[]} [more] arguments; with a graphics adapter of the browser's own, drop --disable-gpu */
-export const launch = (more = []) => playwright().chromium.launch({ executablePath: CHROMIUM, args: [...ARGS.filter((a) => !more.length || a !== '--disable-gpu'), ...more] });
+/** @param {string[]} [more] arguments; those of WebGPU take the place of --disable-gpu */
+export const launch = (more = []) => playwright().chromium.launch({ executablePath: CHROMIUM, args: [...ARGS.filter((a) => !more.some((m) => m.includes('webgpu')) || a !== '--disable-gpu'), ...more] });
 /** WebGPU on a software adapter, which needs no graphics card. */
 export const SWIFTSHADER = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--use-angle=swiftshader', '--enable-features=Vulkan'];
 
