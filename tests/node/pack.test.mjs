@@ -380,6 +380,7 @@ describe('differences', () => {
     const { download } = JSON.parse(done('diff', at('deltas'), at('deltas'), '--from', '1.0.0', '--to', '1.1.0', '--json'));
     assert.ok(download.bytes < versions['1.1.0'].size + shard.delta.size + 1, `${download.bytes} bytes`);
     done('verify', at('deltas'));
+    assert.match(done('inspect', path.join(at('deltas'), `manifest-${versions['1.1.0'].manifest}.json`)), new RegExp(`\\nDifferences  ${shard.delta.size} bytes for 1 shards`));
     const again = contents('deltas');
     done('pack', at('moved.onnx'), '-o', at('deltas'), '--name', 'two', '--version', '1.1.0', '--quantize', 'int8', '--limit', '1');
     assert.deepEqual(contents('deltas'), again, 'the same input gives the same bytes');

@@ -23,10 +23,12 @@ export function packageText({ folder, manifest, file }) {
     for (const [what, ports] of /** @type {const} */ ([['Input', m.inputs], ['Output', m.outputs]])) for (const p of ports ?? []) lines.push(`  ${what.padEnd(11)}${p.name}: ${describe(p.type, p.dims)}`);
     if (m.golden) lines.push(`  Golden     ${m.golden.cases.length} recorded, within ${m.golden.atol} + ${m.golden.rtol}·|recorded|${m.baseline ? ', with a baseline' : ''}`);
   }
-  const files = filesOf(manifest), extra = files.filter(([what]) => what === 'labels' || what.startsWith('files.'));
+  const all = filesOf(manifest), files = all.filter(([what]) => !what.endsWith('.delta')), deltas = all.filter(([what]) => what.endsWith('.delta')), extra = files.filter(([what]) => what === 'labels' || what.startsWith('files.'));
   if (extra.length) lines.push(`Files        ${extra.map(([what, f]) => `${what.replace('files.', '')} (${f.file})`).join(', ')}`);
   for (const [what, steps] of [['Features', manifest.features], ['Answers', manifest.outputs]]) if (steps) lines.push(`${String(what).padEnd(13)}${JSON.stringify(steps)}`);
+  if (manifest.limits) lines.push(`Limits       ${JSON.stringify(manifest.limits)}`);
   const total = files.filter(([what]) => !what.endsWith('.golden')).reduce((n, [, f]) => n + (f.size ?? 0), 0);
   lines.push(`Download     ${total} bytes in ${new Set(files.map(([, f]) => f.file)).size} files`);
+  if (deltas.length) lines.push(`Differences  ${deltas.reduce((n, [, f]) => n + f.size, 0)} bytes for ${deltas.length} shards, where the version before is`);
   return lines.join('\n');
 }

@@ -118,7 +118,7 @@ export function bundleScript(target, { runtime, version, channel, at, variant = 
   const hash = /^manifest-([0-9a-f]{64})\.json$/.exec(file)?.[1];
   // the one version that is here; canaries and other channels would lead to files that are not
   if (hash) files['quern.json'] = Buffer.from(JSON.stringify({ schema: 1, name: manifest.name, sequence: 1, versions: { [manifest.version]: { manifest: hash, size: files[file].length } }, channels: { stable: { version: manifest.version } } }));
-  for (const [what, entry] of filesOf(manifest)) if (!what.endsWith('.golden')) files[entry.file] = readEntry(folder, entry);
+  for (const [what, entry] of filesOf(manifest)) if (!/\.(golden|delta)$/.test(what)) files[entry.file] = readEntry(folder, entry);
   const bundle = { worker: WORKER, name: manifest.name, version: manifest.version, at: at ?? `models/${manifest.name}/`, wasm, rare, runtime: Object.fromEntries(parts.map((name) => [name, name === 'delivery.js' ? ['', part(name).toString('base64')] : encoded(part(name))])),
     files: Object.fromEntries(Object.entries(files).map(([name, data]) => [name, encoded(data)])) };
   if (!bundle.at.endsWith('/')) throw new PackError(`--at is the address of a folder and ends with '/'; got '${bundle.at}'`);
