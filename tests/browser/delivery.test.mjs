@@ -132,6 +132,22 @@ describe('packages in a browser', { skip, timeout: 300_000 }, () => {
     });
   });
 
+  test('a tab does not wait for ever behind one whose download stands still', async () => {
+    const v = makeVersion({ shards: 4 }), shard = Object.keys(v.files).find((name) => name.startsWith('params-2'));
+    await visit(siteOf([v]), async ({ server, open }) => {
+      const give = server.served[`/m/${shard}`];
+      let count = 0;
+      server.served[`/m/${shard}`] = (response) => (count++ ? give(response) : response.writeHead(200, { 'content-length': 4 * v.floats }).write('x')); // the first one gets no further
+      const first = await open(), second = await open();
+      let done = false;
+      const stuck = first.evaluate(ask, { floats: v.floats }).then(({ y }) => { done = true; return y; });
+      while (!count) await sleep(5);
+      close((await second.evaluate(ask, { floats: v.floats })).y, v.answer);
+      assert.deepEqual([done, count], [false, 2], 'the second tab fetched it itself');
+      close(await stuck, v.answer); // which gives up and asks again, or finds what the other one kept
+    });
+  });
+
   test('are checked over plain http too, where the browser gives a page neither WebCrypto nor a place to keep files', async () => {
     const v = makeVersion(), plain = await launch(['--host-resolver-rules=MAP quern.test 127.0.0.1']), server = await host();
     server.give(siteOf([v]));
