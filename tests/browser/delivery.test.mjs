@@ -91,6 +91,34 @@ describe('packages in a browser', { skip, timeout: 300_000 }, () => {
     });
   });
 
+  test('a file that another tab reads is written when that tab has done', async () => {
+    const v = makeVersion();
+    await visit(siteOf([v]), async ({ server, open }) => {
+      const hash = sha256(Object.entries(v.files).find(([name]) => name.startsWith('params-1'))[1]), page = await open();
+      const kept = await page.evaluate(async ({ hash, floats }) => {
+        // a reader in a worker of its own, with an empty file of this name
+        const reader = new Worker(URL.createObjectURL(new Blob([`onmessage = async ({ data }) => {
+          const file = await (await (await navigator.storage.getDirectory()).getDirectoryHandle('quern', { create: true })).getFileHandle(data, { create: true });
+          const handle = await file.createSyncAccessHandle({ mode: 'read-only' });
+          postMessage('open');
+          onmessage = () => handle.close();
+        };`])));
+        await new Promise((resolve) => { reader.onmessage = resolve; reader.postMessage(hash); });
+        const { load, cache } = await import('/dist/index.js'), events = [];
+        const loading = load('/m/', { update: false, onEvent: (e) => events.push(e.message) });
+        setTimeout(() => reader.postMessage('close'), 300); // in the middle of it
+        const m = await loading;
+        await m.run({ x: { type: 'float32', dims: [1, floats], data: new Float32Array(floats) } });
+        m.dispose();
+        return { events, size: (await cache.list()).files.find((f) => f.sha256 === hash)?.size };
+      }, { hash, floats: v.floats });
+      assert.deepEqual(kept, { events: [], size: 4 * v.floats });
+      server.asked = [];
+      close((await (await open()).evaluate(ask, { floats: v.floats })).y, v.answer);
+      assert.deepEqual(server.asked, []);
+    });
+  });
+
   test('are kept in the Cache API where there is no such file system', async () => {
     const v = makeVersion();
     await visit(siteOf([v]), async ({ server, context, open }) => {

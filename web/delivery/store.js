@@ -2,7 +2,7 @@
 // again (a tab can end at any moment): who reads checks.
 
 /**
- * write: rejects when there is no room. list: size by name. read: into a buffer of the caller's, where that is possible.
+ * write: rejects when there is no room. list: size by name. read: with buffers, into one of the caller's, where that is possible.
  * @typedef {(size: number) => Uint8Array} Buffers
  * @typedef {{ kind: string, read: (name: string, buffers?: Buffers) => Promise<Uint8Array | null>, write: (name: string, bytes: Uint8Array) => Promise<void>,
  *   remove: (name: string) => Promise<void>, list: () => Promise<Map<string, number>> }} Store
@@ -12,6 +12,17 @@ const FOLDER = 'quern';
 
 /** @param {any} error */
 const isMissing = (error) => error?.name === 'NotFoundError';
+
+/** A handle to write with, when those who read have closed theirs. @param {any} file */
+async function alone(file) {
+  for (let tries = 40; ; tries--)
+    try {
+      return await file.createSyncAccessHandle();
+    } catch (error) {
+      if (!tries || /** @type {any} */ (error)?.name !== 'NoModificationAllowedError') throw error;
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+}
 
 /** @returns {Promise<Store | null>} */
 async function openFiles() {
@@ -24,14 +35,15 @@ async function openFiles() {
   const folder = await (await storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true });
   return {
     kind: 'files',
-    async read(name, buffers = (size) => new Uint8Array(size)) {
+    async read(name, buffers) {
       try {
         const file = /** @type {any} */ (await folder.getFileHandle(name));
-        // straight from the disk, where getFile() asks another process for every piece; null: somebody writes it or, in older browsers, reads it
-        const handle = direct && await file.createSyncAccessHandle({ mode: 'read-only' }).catch(() => null);
+        // straight from the disk, where getFile() asks another process for every piece; null: somebody writes it or, in older browsers, reads it.
+        // Not for the record, which another tab may want to write meanwhile
+        const handle = direct && buffers && await file.createSyncAccessHandle({ mode: 'read-only' }).catch(() => null);
         if (!handle) return new Uint8Array(await (await file.getFile()).arrayBuffer());
         try {
-          const bytes = buffers(handle.getSize());
+          const bytes = /** @type {Buffers} */ (buffers)(handle.getSize());
           return bytes.subarray(0, handle.read(bytes, { at: 0 }));
         } finally {
           handle.close();
@@ -44,7 +56,7 @@ async function openFiles() {
     async write(name, bytes) {
       const file = /** @type {any} */ (await folder.getFileHandle(name, { create: true }));
       if (direct) {
-        const handle = await file.createSyncAccessHandle();
+        const handle = await alone(file);
         try {
           handle.truncate(0);
           if (handle.write(bytes, { at: 0 }) !== bytes.length) throw new DOMException('the disk is full', 'QuotaExceededError');
