@@ -313,7 +313,7 @@ export class Library {
     const old = [...kept.keys()].filter((name) => (files[name] || !this.#shared) && !this.#used.has(name) && !this.#expected.has(name)).sort((a, b) => (files[a]?.used ?? Infinity) - (files[b]?.used ?? Infinity) || 0);
     for (const name of old) {
       if (sum <= most) break;
-      await store.remove(name);
+      if (!(await store.remove(name).then(() => true, () => false))) continue; // another tab reads it
       sum -= kept.get(name) ?? 0;
       kept.delete(name);
     }
