@@ -46,6 +46,7 @@ if (!existsSync(stamp) || statSync(stamp).mtimeMs < newest || !existsSync('dist/
     build({ ...shared, format: 'esm', entryPoints: ['web/delivery/decrypt.js'], outfile: 'dist/decrypt.js' }),
     build({ ...shared, format: 'esm', entryPoints: ['web/core/features.js'], outfile: 'dist/features.js' }),
     build({ ...shared, format: 'esm', entryPoints: ['web/core/gpu.js'], outfile: 'dist/gpu.js' }),
+    build({ ...shared, format: 'esm', ignoreAnnotations: true, entryPoints: ['web/features/worklet.js'], outfile: 'dist/quern-worklet.js' }),
     build({ ...shared, format: 'esm', entryPoints: ['web/delivery/service-worker.js'], outfile: 'dist/service-worker.js' }),
     build({ ...shared, format: 'iife', entryPoints: ['web/delivery/quern-sw.js'], outfile: 'dist/quern-sw.js' }),
     build({ ...shared, format: 'esm', entryPoints: ['web/report/index.js'], outfile: 'dist/report.js' }),

@@ -11,7 +11,7 @@ console.log('file'.padEnd(34), '    bytes', '   brotli');
 const sizes = {};
 const BUILDS = ['quern-simd.wasm', 'quern-relaxed.wasm', 'quern-simd-threads.wasm', 'quern-relaxed-threads.wasm'];
 const RARE = BUILDS.map((name) => name.replace('quern-', 'quern-rare-'));
-for (const name of [...BUILDS, ...RARE, 'index.js', 'worker.js', 'ort.js', 'quern.js', 'worker.classic.js', 'delivery.js', 'quern-features.wasm', 'quern-pictures.wasm', 'quern-text.wasm', 'features.js', 'gpu.js', 'monitor.js', 'limits.js', 'ed25519.js', 'decrypt.js', 'quern-sw.js']) {
+for (const name of [...BUILDS, ...RARE, 'index.js', 'worker.js', 'ort.js', 'quern.js', 'worker.classic.js', 'delivery.js', 'quern-features.wasm', 'quern-pictures.wasm', 'quern-text.wasm', 'features.js', 'gpu.js', 'quern-worklet.js', 'monitor.js', 'limits.js', 'ed25519.js', 'decrypt.js', 'quern-sw.js']) {
   if (!existsSync(`dist/${name}`)) continue; // ed25519.js needs a network once
   sizes[name] = size(`dist/${name}`);
   row(name, ...sizes[name]);

@@ -105,6 +105,23 @@ describe('steps without a model', () => {
     extract.dispose();
   });
 
+  test('text where the global object has no decoder', async () => {
+    const { TextDecoder, TextEncoder } = globalThis;
+    try {
+      delete globalThis.TextDecoder;
+      delete globalThis.TextEncoder;
+      await import('../../web/features/utf8-fallback.js');
+      assert.notEqual(globalThis.TextDecoder, TextDecoder);
+      for (const text of ['', 'steps[0]', 'é – 中 😀', 'lone \ud800 and \udfff']) {
+        const bytes = new globalThis.TextEncoder().encode(text);
+        assert.deepEqual(bytes, new TextEncoder().encode(text));
+        assert.equal(new globalThis.TextDecoder().decode(bytes), new TextDecoder().decode(bytes));
+      }
+    } finally {
+      Object.assign(globalThis, { TextDecoder, TextEncoder });
+    }
+  });
+
   test('answers', async () => {
     const name = await features.answers(OUTPUTS, { files: { labels: 'a\nb\nc' } });
     assert.deepEqual(name({ y: { type: 'float32', dims: [1, 3], data: Float32Array.of(0, 9, 3) } }).map((a) => a.label), ['b', 'c']);

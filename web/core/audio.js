@@ -2,7 +2,7 @@
 import { QuernError } from './errors.js';
 
 /**
- * @typedef {AudioBuffer | Float32Array | { data: Float32Array, rate: number }} AudioInput
+ * @typedef {AudioBuffer | AudioData | Float32Array | { data: Float32Array, rate: number }} AudioInput
  * A bare Float32Array is sound at the rate of the package, −1 … 1, one channel.
  * @typedef {{ kind: 'audio', data: Float32Array<ArrayBuffer>, rate: number }} AudioSpec rate 0: that of the package
  */
@@ -14,10 +14,22 @@ export function snapshotAudio(input) {
     if (!(input.rate >= 1000 && input.rate <= 1e6)) throw new QuernError('bad-argument', `the rate of a sound is samples per second, got ${input.rate}`);
     return { kind: 'audio', data: Float32Array.from(input.data), rate: Number(input.rate) };
   }
-  if (typeof input?.getChannelData !== 'function') return null;
-  const data = new Float32Array(input.length);
-  for (let c = 0; c < input.numberOfChannels; c++) input.getChannelData(c).forEach((/** @type {number} */ v, /** @type {number} */ i) => { data[i] += v / input.numberOfChannels; });
-  return { kind: 'audio', data, rate: input.sampleRate };
+  if (typeof input?.copyTo === 'function' && 'numberOfFrames' in input) {
+    if (!input.numberOfFrames) throw new QuernError('bad-argument', 'the AudioData is closed');
+    return mixed(input, input.numberOfFrames, (c) => {
+      const plane = new Float32Array(input.numberOfFrames);
+      input.copyTo(plane, { planeIndex: c, format: 'f32-planar' });
+      return plane;
+    });
+  }
+  return typeof input?.getChannelData === 'function' ? mixed(input, input.length, (c) => input.getChannelData(c)) : null;
+}
+
+/** The mean of the channels. @param {{ numberOfChannels: number, sampleRate: number }} sound @param {number} length @param {(channel: number) => Float32Array} plane @returns {AudioSpec} */
+function mixed({ numberOfChannels, sampleRate }, length, plane) {
+  const data = new Float32Array(length);
+  for (let c = 0; c < numberOfChannels; c++) plane(c).forEach((v, i) => { data[i] += v / numberOfChannels; });
+  return { kind: 'audio', data, rate: sampleRate };
 }
 
 /**

@@ -1,7 +1,7 @@
 // quern/features: the steps of manifests without a model. The same file is fetched for packages that have steps.
 import { QuernError } from '../core/errors.js';
 import { snapshotInput } from '../core/input.js';
-import { getModule, setModules } from './module.js';
+import { compiledModule, getModule, setModules } from './module.js';
 import { Pipeline } from './pipeline.js';
 import { StepsTask } from './task.js';
 
@@ -27,6 +27,12 @@ export { QuernError, StepsTask };
  */
 /**
  * @typedef {{ push: (samples: Float32Array) => any, flush: () => any, dispose: () => void }} Stream
+ */
+
+/**
+ * A node that takes sound and gives frames, as tensors: onframes(result of the last step, or an object of them). flush: what the end of the
+ * sound completes; the next sample begins a new sound. onerror: what went wrong later; the node has stopped then.
+ * @typedef {AudioWorkletNode & { onframes: ((frames: any) => void) | null, onerror: ((error: QuernError) => void) | null, flush: () => Promise<void>, stop: () => void }} FeatureNode
  */
 
 /** @param {FeatureOptions} options */
@@ -58,6 +64,30 @@ export const strokes = maker('strokes', 'pictures');
 /** Rows of named values to tensors. @type {(steps: readonly Step[], options?: FeatureOptions) => Promise<Extractor<RowInput>>} */
 export const tabular = maker('rows');
 
+/** @param {AudioWorkletNode} bare @returns {Promise<FeatureNode>} */
+const nodeOf = (bare) => new Promise((resolve, reject) => {
+  /** @type {{ resolve: () => void, reject: (error: QuernError) => void }[]} */
+  let waiting = [];
+  const node = /** @type {FeatureNode} */ (Object.assign(bare, {
+    onframes: null, onerror: null,
+    flush: () => new Promise((/** @type {(v: void) => void} */ done, fail) => {
+      waiting.push({ resolve: done, reject: fail });
+      bare.port.postMessage('flush');
+    }),
+    stop: () => bare.port.postMessage('stop'),
+  }));
+  bare.port.onmessage = (/** @type {MessageEvent<import('./worklet.js').FromWorklet>} */ { data }) => {
+    if (data.type === 'frames') return node.onframes?.(plain(data.results));
+    if (data.type === 'ready') return resolve(node);
+    if (data.type === 'flushed') return waiting.shift()?.resolve();
+    const error = new QuernError(/** @type {any} */ (data.code), data.message);
+    reject(error);
+    for (const one of waiting) one.reject(error);
+    waiting = [];
+    return node.onerror?.(error);
+  };
+});
+
 /**
  * A tokenizer.json at work: texts to ids and back. A result of encode has input_ids, attention_mask, token_type_ids and, when asked for, offsets in
  * UTF-16 units, each [texts, length].
@@ -87,9 +117,11 @@ export async function tokenizer(file, { maxLength = 0, padding = 'file', special
 }
 
 /**
- * Sound to tensors. stream: piece by piece, with the same frames as the whole sound gives.
+ * Sound to tensors. stream: piece by piece, with the same frames as the whole sound gives. worklet: the same on
+ * the thread of the sound, by dist/quern-worklet.js (`url` says where it lies, when not beside this script), in blocks of `block` samples.
  * @type {((steps: readonly Step[], options?: FeatureOptions) => Promise<Extractor<AudioInput>>)
- *   & { stream: (steps: readonly Step[], options: FeatureOptions & { rate: number, longest?: number }) => Promise<Stream> }}
+ *   & { stream: (steps: readonly Step[], options: FeatureOptions & { rate: number, longest?: number }) => Promise<Stream>,
+ *     worklet: (context: BaseAudioContext, steps: readonly Step[], options?: FeatureOptions & { block?: number, url?: string | URL }) => Promise<FeatureNode> }}
  */
 export const audio = Object.assign(maker('sound'), {
   async stream(/** @type {readonly Step[]} */ steps, /** @type {FeatureOptions & { rate: number, longest?: number }} */ { rate, longest = 16384, ...options }) {
@@ -105,6 +137,11 @@ export const audio = Object.assign(maker('sound'), {
       pipeline.dispose();
       throw error;
     }
+  },
+  async worklet(/** @type {BaseAudioContext} */ context, /** @type {readonly Step[]} */ steps, /** @type {FeatureOptions & { block?: number, url?: string | URL }} */ { block, url, ...options } = {}) {
+    const module = await compiledModule('features');
+    await context.audioWorklet.addModule(url ?? new URL('./quern-worklet.js', import.meta.url));
+    return nodeOf(new AudioWorkletNode(context, 'quern-features', { numberOfOutputs: 0, processorOptions: { module, steps, files: filesOf(options), block } }));
   },
 });
 

@@ -44,11 +44,16 @@ export function getModule(name) {
   return renew(name);
 }
 
+/** The wasm, compiled once. @param {ModuleName} name @returns {Promise<WebAssembly.Module>} */
+export function compiledModule(name) {
+  // the URLs are literal, so that bundlers find the files
+  return compiled[name] ??= compile(given[name] ?? (name === 'text' ? new URL('./quern-text.wasm', import.meta.url)
+    : name === 'pictures' ? new URL('./quern-pictures.wasm', import.meta.url) : new URL('./quern-features.wasm', import.meta.url)));
+}
+
 /** @param {ModuleName} name */
 function renew(name) {
-  // the URLs are literal, so that bundlers find the files
-  const wasm = compiled[name] ??= compile(given[name] ?? (name === 'text' ? new URL('./quern-text.wasm', import.meta.url) : name === 'pictures' ? new URL('./quern-pictures.wasm', import.meta.url) : new URL('./quern-features.wasm', import.meta.url)));
-  const module = modules[name] = wasm.then((w) => FeatureModule.create(w));
+  const module = modules[name] = compiledModule(name).then((wasm) => FeatureModule.create(wasm));
   module.catch(() => {
     delete compiled[name];
     delete modules[name];
