@@ -95,7 +95,7 @@ int qnf_read(qnf_pipeline *p, int side, const char *json, size_t length) {
 int qnf_source(const qnf_pipeline *p) { return (int)qn_pipeline_source(p->core); }
 int qnf_answer(const qnf_pipeline *p) { return (int)qn_pipeline_answer(p->core); }
 
-_Static_assert(sizeof(qn_facts) == 72, "module.js copies so many bytes of facts");
+_Static_assert(sizeof(qn_facts) == 80, "module.js copies so many bytes of facts");
 qn_facts *qnf_given(qnf_pipeline *p) { return qn_pipeline_given(p->core); }
 const qn_facts *qnf_facts(const qnf_pipeline *p) { return qn_pipeline_facts(p->core); }
 

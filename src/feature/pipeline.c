@@ -311,6 +311,8 @@ qn_status qn_pipeline_plan(qn_pipeline *p, bool stream, qn_error *err) {
     p->facts.width = p->facts.view_width = (int32_t)picture->dims[1];
     memcpy(p->facts.to_source, (double[6]){1, 0, 0, 0, 1, 0}, sizeof p->facts.to_source);
   }
+  const qn_tensor *sound = p->input_count == 1 && !stream && qn_pipeline_source(p) == QN_SOURCE_SOUND ? &p->inputs[0].slot.tensor : NULL;
+  if (sound && sound->rank == 2 && p->facts.rate > 0) p->facts.seconds = (double)sound->dims[1] / p->facts.rate;
   for (node *n = p->nodes; n < p->nodes + p->node_count; n++) QN_TRY(plan_step(p, n, stream, err));
   QN_TRY(place(p, err));
   p->planned = true, p->planned_inputs = p->input_count, p->planned_stream = stream, p->planned_for = p->given;

@@ -63,6 +63,7 @@ typedef struct qn_slot {
  * features made of it. Coordinates of pictures are continuous: pixel i covers [i, i + 1). */
 typedef struct qn_facts {
   double rate;                  /* of sound, samples per second; 0: none */
+  double seconds;               /* how long the sound is that came; 0: not known, or a stream */
   int32_t width, height;        /* of the source picture; 0: none */
   double to_source[6];          /* from the tensor's pixels to the source's: x' = m[0] x + m[1] y + m[2], y' = m[3] x + m[4] y + m[5] */
   int32_t view_width, view_height; /* of the picture as it is after the steps so far */

@@ -194,6 +194,30 @@ TEST(standards) {
   }
 }
 
+/* The rules are post/vad.h's; the step states frames in milliseconds and answers in seconds. */
+TEST(stretches) {
+  static float p[400];
+  for (int i = 0; i < 400; i++) p[i] = (i >= 100 && i < 150) || (i >= 205 && i < 209) || i >= 390 ? 0.5f + (float)i / 1000 : 0.1f;
+  qn_pipeline *s = qn_pipeline_create(qn_feature_steps);
+  const char *json = "[{\"step\":\"segments\",\"length\":512,\"redemption_ms\":320,\"pre_pad_ms\":64,\"min_speech_ms\":160}]";
+  CHECK(qn_pipeline_read(s, "outputs", json, strlen(json), &err) == QN_OK && qn_pipeline_answer(s) == QN_ANSWER_ROWS);
+  CHECK(qn_pipeline_input(s, "p", QN_FLOAT, 2, (int64_t[]){400, 1}, 0, &err) == QN_OK);
+  CHECK(qn_pipeline_plan(s, false, &err) != QN_OK && strstr(err.text, "give rate"));
+  qn_pipeline_given(s)->rate = 16000;
+  qn_pipeline_given(s)->seconds = 12.79;
+  CHECK(qn_pipeline_plan(s, false, &err) == QN_OK);
+  memcpy(qn_pipeline_input_tensor(s, 0)->data, p, sizeof p);
+  CHECK(qn_pipeline_run(s, true, true, &err) == QN_OK);
+  const qn_tensor *start = &qn_pipeline_slot(s, 1)->tensor, *end = &qn_pipeline_slot(s, 2)->tensor, *score = &qn_pipeline_slot(s, 3)->tensor;
+  CHECK(start->count == 2); /* the middle one is too short */
+  const double *from = start->data, *to = end->data, *mean = score->data;
+  CHECK(fabs(from[0] - 98 * 0.032) < 1e-12 && fabs(to[0] - 160 * 0.032) < 1e-12 && fabs(from[1] - 388 * 0.032) < 1e-12 && to[1] == 12.79);
+  double sum = 0;
+  for (int i = 98; i < 160; i++) sum += p[i];
+  CHECK(fabs(mean[0] - sum / 62) < 1e-12);
+  qn_pipeline_free(s);
+}
+
 /* Every size with small prime factors, all lanes, against the sum that defines the transform. */
 TEST(transforms) {
   static float x[4 * 700], tables[4 * 1500], work[16 * 1500];
@@ -392,6 +416,7 @@ int main(void) {
   RUN(changes);
   RUN(rates);
   RUN(standards);
+  RUN(stretches);
   RUN(transforms);
   RUN(streams);
   RUN(channels);

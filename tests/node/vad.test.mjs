@@ -64,6 +64,38 @@ describe('finding speech', { skip }, () => {
     });
   });
 
+  test('is the same by steps alone', async () => {
+    const copy = mkdtempSync(path.join(tmpdir(), 'quern-vad-'));
+    try {
+      cpSync(folder, copy, { recursive: true });
+      const { task: _, outputs: [segments], ...manifest } = JSON.parse(readFileSync(path.join(folder, 'manifest.json'), 'utf8'));
+      // the resampler's parameters are those of web/core/audio.js
+      const features = [{ step: 'resample', rate: 16000, zeros: 16, rolloff: 1 }, { step: 'frames', length: 512, context: 64, tail: 'pad', as: 'input' }];
+      const write = (changes) => writeFileSync(path.join(copy, 'manifest.json'), JSON.stringify({ ...manifest, features, options: { sr: 16000 }, outputs: [{ ...segments, length: 512 }], ...changes }));
+      write({});
+      const steps = await quern.load(copy + '/');
+      for (const input of [sound, resample(sound.data, sound.rate, 16000).subarray(0, 50000)]) {
+        const expected = await model.predict(input), answers = await steps.predict(input);
+        assert.ok(expected.length > 0);
+        assert.deepEqual(answers.map(({ start }) => start), expected.map(({ start }) => start));
+        answers.forEach(({ end, score }, i) => {
+          assert.ok(Math.abs(end - expected[i].end) < 1 / 16000, `${end}`); // the sound's end in its own samples, not in those at 16 kHz
+          assert.ok(Math.abs(score - expected[i].score) < 1e-4, `${score}, ${expected[i].score}`);
+        });
+      }
+      assert.deepEqual(await steps.predict(new Float32Array(0)), []);
+      const { input } = await steps.features(sound);
+      assert.deepEqual([input.dims[1], input.dims[0]], [576, Math.ceil(Math.ceil(sound.data.length * 16000 / sound.rate) / 512)]);
+      steps.dispose();
+      for (const [change, sentence] of [[{ state: { stateN: 'memory' } }, /joins 'stateN' to 'memory', which the model does not have/], [{ options: { sr: 'x' } }, /options\.sr is not a number/]]) {
+        write(change);
+        await assert.rejects(quern.load(copy + '/'), failure('bad-model', sentence));
+      }
+    } finally {
+      rmSync(copy, { recursive: true });
+    }
+  });
+
   test('takes sound in every form', async () => {
     const at16 = resample(sound.data, sound.rate, 16000);
     const expected = await model.predict(at16);

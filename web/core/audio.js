@@ -40,16 +40,22 @@ function mixed({ numberOfChannels, sampleRate }, length, plane) {
  */
 export function resample(data, from, to) {
   if (from === to || !from) return data;
-  const ratio = from / to;
-  const cutoff = Math.min(1, 1 / ratio);
-  const half = 16 / cutoff;
+  const ratio = from / to, cutoff = Math.min(1, 1 / ratio), half = 16 / cutoff, side = Math.ceil(half);
+  /** What the samples around a place count, which lies so far behind the middle one. @param {number} rest */
+  const weights = (rest) => Float64Array.from({ length: 2 * side + 1 }, (_, k) => {
+    const d = rest + side - k, x = Math.PI * d * cutoff;
+    return Math.abs(d) > half ? 0 : cutoff * (x ? Math.sin(x) / x : 1) * (0.5 + 0.5 * Math.cos(Math.PI * d / half));
+  });
+  let a = from, b = to;
+  while (b) [a, b] = [b, a % b];
+  const phases = to / a; // whole rates: the places come again after so many
+  /** @type {Float64Array[]} */
+  const known = [];
   return Float32Array.from({ length: Math.floor(data.length / ratio) }, (_, i) => {
-    const at = i * ratio;
+    const middle = Math.floor(i * from / to), rest = i * from / to - middle;
+    const w = phases <= 4096 ? known[i % phases] ??= weights(rest) : weights(rest);
     let sum = 0;
-    for (let k = Math.max(0, Math.ceil(at - half)); k <= Math.min(data.length - 1, at + half); k++) {
-      const x = Math.PI * (at - k) * cutoff;
-      sum += data[k] * (x ? Math.sin(x) / x : 1) * (0.5 + 0.5 * Math.cos(Math.PI * (at - k) / half));
-    }
-    return sum * cutoff;
+    for (let k = Math.max(0, side - middle), end = Math.min(w.length, data.length - middle + side); k < end; k++) sum += data[middle - side + k] * w[k];
+    return sum;
   });
 }

@@ -16,7 +16,7 @@ import { build } from '../core/version.js';
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true }); // a mark at the beginning of a text is part of it
 const encoder = new TextEncoder();
-const FACTS = 72;
+const FACTS = 80;
 /** Element types by their number in the core (qn_dtype). */
 const TYPES = ['', 'float32', 'uint8', 'int8', 'uint16', 'int16', 'int32', 'int64', 'string', 'bool', 'float16', 'float64', 'uint32', 'uint64'];
 const SOURCES = ['any', 'picture', 'sound', 'text', 'rows', 'strokes'];

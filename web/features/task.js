@@ -3,6 +3,7 @@ import { QuernError } from '../core/errors.js';
 import { fileOf } from '../delivery/manifest.js';
 import { getModule } from './module.js';
 import { Pipeline, filesNamed, moduleOf } from './pipeline.js';
+import { runnerOf } from './recurrent.js';
 
 /**
  * @typedef {import('../core/package.js').Package} Package
@@ -38,7 +39,7 @@ export class StepsTask {
     const { manifest } = pack;
     if (!session) throw new QuernError('bad-model', `the package ${manifest.name} has steps and several models; steps are for one model`);
     const entries = { ...(manifest.labels === undefined ? {} : { [fileOf(manifest.labels).file]: manifest.labels, labels: manifest.labels }), ...manifest.files };
-    const outputNames = session.outputs.map((p) => p.name);
+    const runner = runnerOf(session, manifest), outputNames = runner.outputs.map((p) => p.name);
     const shared = inputNames(manifest.outputs).filter((name) => !outputNames.includes(name));
     const make = async (/** @type {'features' | 'outputs'} */ side) => {
       let steps = /** @type {any} */ (manifest[side]);
@@ -51,14 +52,14 @@ export class StepsTask {
     };
     const features = await make('features');
     try {
-      return new StepsTask(session, features, await make('outputs'), shared);
+      return new StepsTask(runner, features, await make('outputs'), shared);
     } catch (error) {
       features?.dispose();
       throw error;
     }
   }
 
-  /** @param {Session} session @param {Pipeline | null} features @param {Pipeline | null} outputs @param {string[]} [shared] */
+  /** @param {import('./recurrent.js').Runner} session @param {Pipeline | null} features @param {Pipeline | null} outputs @param {string[]} [shared] */
   constructor(session, features, outputs, shared = []) {
     this.#session = session;
     this.#features = features;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "feature/step.h"
+#include "kernel/simd.h"
 
 enum { ORDER, PARAMS };
 enum { BTF, BFT, TF, FT };
@@ -18,6 +19,24 @@ static qn_status plan(qn_stage *s, qn_error *err) {
   return qn_stage_result(s, "tensor", QN_FLOAT, order < TF ? 3 : 2, shapes[order], err);
 }
 
+/* x: [t, f], y: [f, t]; in blocks of rows, which stay in the cache */
+static void transpose(const float *x, size_t t, size_t f, float *y) {
+  enum { BLOCK = 16 };
+  for (size_t from = 0; from < t; from += BLOCK) {
+    const size_t to = from + BLOCK < t ? from + BLOCK : t;
+    size_t k = 0;
+    for (; k + 4 <= f && to - from == BLOCK; k += 4)
+      for (size_t i = from; i < to; i += 4) {
+        qn_f32x4 v[4];
+        for (size_t n = 0; n < 4; n++) v[n] = qn_load4(x + (i + n) * f + k);
+        qn_turn4(v);
+        for (size_t n = 0; n < 4; n++) qn_store4(y + (k + n) * t + i, v[n]);
+      }
+    for (; k < f; k++)
+      for (size_t i = from; i < to; i++) y[k * t + i] = x[i * f + k];
+  }
+}
+
 static qn_status run(qn_stage *s, qn_error *err) {
   (void)err;
   const qn_tensor *in = qn_stage_in(s, 0);
@@ -26,15 +45,8 @@ static qn_status run(qn_stage *s, qn_error *err) {
   qn_tensor *out = qn_stage_out(s, 0);
   out->dims[order == BTF || order == FT ? 1 : order == BFT ? 2 : 0] = t;
   out->count = t * f;
-  const float *x = in->data;
-  float *y = out->data;
-  if (order == BTF || order == TF) {
-    if (out->count) memcpy(y, x, (size_t)out->count * sizeof *y);
-    return QN_OK;
-  }
-  for (int64_t from = 0; from < t; from += 16) /* blocks of rows stay in the cache */
-    for (int64_t k = 0; k < f; k++)
-      for (int64_t i = from; i < t && i < from + 16; i++) y[k * t + i] = x[i * f + k];
+  if (order == BFT || order == FT) transpose(in->data, (size_t)t, (size_t)f, out->data);
+  else if (out->count) memcpy(out->data, in->data, (size_t)out->count * sizeof(float));
   return QN_OK;
 }
 

@@ -49,6 +49,7 @@ static qn_status plan(qn_stage *s, qn_error *err) {
   if (s->facts->rate > 0 || qn_stage_int(s, FROM)) QN_TRY(qn_sound_rate(s, qn_stage_number(s, FROM), &s->planned, err));
   if (s->planned != floor(s->planned)) return qn_stage_fail(s, err, QN_ERR_UNSUPPORTED, "a rate is a whole number of samples per second, got %g", s->planned);
   s->facts->rate = qn_stage_number(s, RATE);
+  if (!s->stream && !(s->facts->seconds > 0)) s->facts->seconds = (double)n / s->planned;
   const ratio r = ratio_of(s);
   if (r.from == r.to) return qn_sound_result(s, 1, n, err);
   if (r.to * r.stride > MOST_TABLE)
