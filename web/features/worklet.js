@@ -7,7 +7,7 @@ import { Pipeline } from './pipeline.js';
 
 /**
  * @typedef {import('./pipeline.js').Step} Step
- * module: quern-features.wasm, compiled or its bytes; block: samples that are gathered before the steps run; queue: seconds that wait for the steps to be ready
+ * module: quern-features.wasm, compiled or its bytes; block: samples that are gathered before the steps run
  * @typedef {{ module: WebAssembly.Module | ArrayBuffer, steps: readonly Step[], files?: ReadonlyMap<string, Uint8Array>, block?: number }} WorkletOptions
  * What the node posts, and what it takes.
  * @typedef {{ type: 'ready' } | { type: 'frames', results: import('./module.js').NamedTensor[] } | { type: 'flushed' } | { type: 'error', code: string, message: string }} FromWorklet
