@@ -17,14 +17,16 @@ void qn_mel_filters(const qn_mel *m, int32_t *spans, float *weights) {
   const double least = to_mel(m->slaney, m->low), step = (to_mel(m->slaney, m->high) - least) / (m->filters + 1);
   int32_t used = 0;
   for (int32_t i = 0; i < m->filters; i++) {
-    double edge[3];
+    double edge[3], hertz[3];
     for (int k = 0; k < 3; k++) {
       edge[k] = least + (i + k) * step;
-      if (!m->mel_triangles) edge[k] = to_hertz(m->slaney, edge[k]);
+      hertz[k] = to_hertz(m->slaney, edge[k]);
+      if (!m->mel_triangles) edge[k] = hertz[k];
     }
-    const double height = m->slaney_norm ? 2 / (m->mel_triangles ? to_hertz(m->slaney, edge[2]) - to_hertz(m->slaney, edge[0]) : edge[2] - edge[0]) : 1;
+    const double height = m->slaney_norm ? 2 / (hertz[2] - hertz[0]) : 1, bin_of_hertz = m->size / m->rate;
+    const int32_t from = (int32_t)fmax(0, hertz[0] * bin_of_hertz - 1), to = (int32_t)fmin(m->bins, hertz[2] * bin_of_hertz + 2); /* a bin of leeway */
     int32_t first = 0, count = 0;
-    for (int32_t bin = 0; bin < m->bins; bin++) {
+    for (int32_t bin = from; bin < to; bin++) {
       double f = bin * m->rate / m->size;
       if (m->mel_triangles) f = to_mel(m->slaney, f);
       const double up = (f - edge[0]) / (edge[1] - edge[0]), down = (edge[2] - f) / (edge[2] - edge[1]), w = up < down ? up : down;
