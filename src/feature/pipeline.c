@@ -240,6 +240,8 @@ static qn_status plan_step(qn_pipeline *p, node *n, bool stream, qn_error *err) 
   if (stream && s->type->whole) return qn_stage_fail(s, err, QN_ERR_ARGUMENT, "it needs the whole signal, so it cannot be part of a stream");
   s->result_count = 0, s->scratch_size = s->state_size = 0, s->stream = stream;
   QN_TRY(find_inputs(p, n, err));
+  for (int32_t i = 0; i < s->input_count && stream && s->type->source != QN_SOURCE_SOUND; i++)
+    if (s->inputs[i]->sound) return qn_stage_fail(s, err, QN_ERR_SHAPE, "'%s' is a sound, whose pieces vary in length: put the step 'frames' before it", s->inputs[i]->name);
   QN_TRY(s->type->plan(s, err));
   for (int32_t i = 0; i < s->result_count; i++) {
     const char *name = text_at(n->result_names, i);
@@ -303,7 +305,12 @@ qn_status qn_pipeline_plan(qn_pipeline *p, bool stream, qn_error *err) {
   p->slot_count = 0;
   p->slots = qn_pool_alloc(&p->plan_pool, ((size_t)p->input_count + (size_t)p->node_count * QN_MOST_RESULTS + 1) * sizeof *p->slots);
   if (!p->slots) return no_memory(p, err);
-  for (int32_t i = 0; i < p->input_count; i++) p->slots[p->slot_count++] = &p->inputs[i].slot;
+  const bool sounds = qn_pipeline_source(p) == QN_SOURCE_SOUND;
+  if (stream && !sounds) return qn_fail(err, QN_ERR_ARGUMENT, "%s: only a sound comes as a stream", p->where);
+  for (int32_t i = 0; i < p->input_count; i++) {
+    p->inputs[i].slot.sound = sounds;
+    p->slots[p->slot_count++] = &p->inputs[i].slot;
+  }
   p->facts = p->given;
   const qn_tensor *picture = p->input_count && qn_pipeline_source(p) == QN_SOURCE_PICTURE ? &p->inputs[0].slot.tensor : NULL;
   if (picture && picture->rank == 3 && picture->dims[0] <= INT32_MAX && picture->dims[1] <= INT32_MAX) {
@@ -324,6 +331,7 @@ const qn_tensor *qn_pipeline_input_tensor(const qn_pipeline *p, int i) { return 
 qn_status qn_pipeline_shorten(qn_pipeline *p, int i, int64_t length, qn_error *err) {
   if (!p->planned || i < 0 || i >= p->input_count) return qn_fail(err, QN_ERR_STATE, "%s: nothing was planned", p->where);
   qn_tensor *t = &p->inputs[i].slot.tensor;
+  if (!p->planned_stream) return qn_fail(err, QN_ERR_STATE, "%s: only the pieces of a stream have other lengths than planned", p->where);
   if (!t->rank || length < 0 || length > p->inputs[i].longest)
     return qn_fail(err, QN_ERR_ARGUMENT, "%s: a length of %lld, planned for %lld", p->where, (long long)length, (long long)p->inputs[i].longest);
   t->dims[t->rank - 1] = length;

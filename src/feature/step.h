@@ -57,6 +57,7 @@ typedef struct qn_slot {
   int64_t most_rows; /* dims[0] as planned */
   const qn_string *columns; /* of rows: names of the last axis's first `column_count` places, for messages; NULL: none */
   int32_t column_count;
+  bool sound;        /* in a stream its last dimension varies; of others dims[0] alone */
 } qn_slot;
 
 /* What is known of the source beside its numbers. Steps that change it do so in `plan`; the pipeline of the answers gets what that of the

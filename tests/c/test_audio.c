@@ -390,6 +390,8 @@ TEST(refusals) {
 TEST(what_a_stream_cannot_have) {
   static const char *const cases[][2] = {
     {"[{\"step\":\"fit_length\",\"seconds\":1}]", "needs the whole signal"},
+    {"[{\"step\":\"mono\"},{\"step\":\"spectrum\"}]", "'sound' is a sound, whose pieces vary in length: put the step 'frames' before it"},
+    {"[{\"step\":\"frames\",\"length\":4},{\"step\":\"spectrum\",\"input\":\"sound\"}]", "'sound' is a sound"},
     {"[{\"step\":\"frames\",\"length\":4},{\"step\":\"log\",\"top\":8}]", "top needs the whole signal"},
     {"[{\"step\":\"frames\",\"length\":4},{\"step\":\"log\",\"to_peak\":true}]", "to_peak needs the whole signal"},
     {"[{\"step\":\"frames\",\"length\":4},{\"step\":\"standardize\"}]", "cannot be part of a stream: give means and stds"},
@@ -402,6 +404,7 @@ TEST(what_a_stream_cannot_have) {
     CHECK(qn_pipeline_input(p, "sound", QN_FLOAT, 2, (int64_t[]){1, 100}, 0, &err) == QN_OK);
     CHECK(qn_pipeline_plan(p, true, &err) != QN_OK && strstr(err.text, cases[i][1]));
     CHECK(qn_pipeline_plan(p, false, &err) == QN_OK); /* whole it works */
+    CHECK(qn_pipeline_shorten(p, 0, 50, &err) == QN_ERR_STATE && strstr(err.text, "only the pieces of a stream"));
     qn_pipeline_free(p);
   }
 }

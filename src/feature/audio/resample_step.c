@@ -14,7 +14,7 @@ static const qn_param params[PARAMS] = {
   [ROLLOFF] = {"rolloff", QN_PARAM_NUMBER, 0.01, 1, .fallback = 0.99},
 };
 
-#define MOST_TABLE (1 << 22)
+#define MOST_TABLE (1 << 20)
 
 typedef struct state {
   qn_past past;

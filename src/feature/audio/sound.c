@@ -12,7 +12,9 @@ qn_status qn_sound_in(const qn_stage *s, int32_t channels, qn_error *err) {
 }
 
 qn_status qn_sound_result(qn_stage *s, int64_t channels, int64_t samples, qn_error *err) {
-  return qn_stage_result(s, "sound", QN_FLOAT, 2, (int64_t[]){channels, samples}, err);
+  QN_TRY(qn_stage_result(s, "sound", QN_FLOAT, 2, (int64_t[]){channels, samples}, err));
+  s->results[s->result_count - 1].sound = true;
+  return QN_OK;
 }
 
 void qn_sound_length(qn_stage *s, int64_t samples) {
