@@ -55,6 +55,7 @@ ASAN_OBJ    := $(NATIVE_SRC:%.c=build/asan/%.o)
 NATIVE_FLAGS := -std=c11 -Wall -Wextra -Werror -Isrc -Ideps/cjson -Itests/c -fno-strict-aliasing -MMD -MP
 SANITIZE     := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FUZZ_TOOLS   := mutate starve fuzz_model fuzz_reader fuzz_text
+FUZZ_TOOLS   := mutate starve fuzz_model fuzz_reader fuzz_steps
 C_TESTS      := $(patsubst tests/c/%.c,%,$(wildcard tests/c/test_*.c))
 
 deps/cjson/cJSON.c:
@@ -167,14 +168,15 @@ FUZZ_OBJ := $(NATIVE_SRC:%.c=build/fuzz/%.o)
 SECONDS_LONG ?= 600
 build/fuzz/%.o: %.c
 	@mkdir -p $(@D)
-	@$(FUZZ_CC) $(NATIVE_FLAGS) -Wno-pass-failed -DQN_LIBFUZZER -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -c $< -o $@
+	@$(FUZZ_CC) $(NATIVE_FLAGS) -Wno-pass-failed -Wno-missing-field-initializers -DQN_LIBFUZZER -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -c $< -o $@
 build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o $(FUZZ_OBJ)
 	@$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $^ -lm -o $@
 $(NATIVE_OBJ) $(ASAN_OBJ) $(TSAN_OBJ) $(EMBED_OBJ) $(FUZZ_OBJ): | deps/cjson/cJSON.c
 -include $(FUZZ_OBJ:.o=.d) $(wildcard build/fuzz/tests/fuzz/*.d)
 fuzz-model:          ## libFuzzer over reading, planning and running small models
 fuzz-reader:         ## libFuzzer over the ONNX reader, at once and in pieces
-fuzz-model fuzz-reader: fuzz-%: build/fuzz/fuzz_%
+fuzz-steps:          ## libFuzzer over lists of steps, of every kind
+fuzz-model fuzz-reader fuzz-steps: fuzz-%: build/fuzz/fuzz_%
 	@mkdir -p build/fuzz/corpus-$* build/fuzz/found
 	@cd build/fuzz && ./fuzz_$* -max_total_time=$(SECONDS_LONG) -timeout=25 -rss_limit_mb=2048 -malloc_limit_mb=1024 -max_len=65536 -artifact_prefix=found/ -print_final_stats=1 corpus-$* ../../tests/fuzz/corpus $(CORPUS)
 
@@ -188,4 +190,4 @@ clean:               ## everything that was built, but not the toolchain and dep
 	@rm -rf build dist
 
 FORCE:
-.PHONY: help dist toolchain deps wasm js models native asan embed wasm-tests test conformance conformance-native conformance-threads operators check size bench clients delivery-proof fuzz fuzz-model fuzz-reader fuzz-text fuzz-manifest clean bench-webgpu warm FORCE
+.PHONY: help dist toolchain deps wasm js models native asan embed wasm-tests test conformance conformance-native conformance-threads operators check size bench clients delivery-proof fuzz fuzz-model fuzz-reader fuzz-text fuzz-manifest clean bench-webgpu warm fuzz-steps FORCE

@@ -300,6 +300,7 @@ static qn_status place(qn_pipeline *p, qn_error *err) {
 qn_status qn_pipeline_plan(qn_pipeline *p, bool stream, qn_error *err) {
   if (!p->node_count) return qn_fail(err, QN_ERR_STATE, "%s: no steps were read", p->where);
   if (p->planned && p->planned_inputs == p->input_count && p->planned_stream == stream && !memcmp(&p->planned_for, &p->given, sizeof p->given)) return QN_OK;
+  if (stream && qn_pipeline_source(p) != QN_SOURCE_SOUND) return qn_fail(err, QN_ERR_ARGUMENT, "%s: only sound comes in pieces", p->where);
   p->planned = false;
   qn_pool_free(&p->plan_pool);
   p->slot_count = 0;

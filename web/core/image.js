@@ -23,6 +23,9 @@ const cannotRead = (cause) => (cause instanceof Error && cause.name === 'Securit
   ? new QuernError('bad-argument', TAINTED, { cause })
   : new QuernError('bad-argument', `the picture could not be read: ${messageOf(cause)}`, { cause }));
 
+/** Pixels that are there already, without a copy: for who is done with them before anybody else acts. @param {any} image @returns {Extract<ImageSpec, { kind: 'pixels' }> | null} */
+export const pixelsIn = (image) => (image && ArrayBuffer.isView(image.data) && image.width > 0 && image.height > 0 ? { kind: 'pixels', data: /** @type {any} */ (image.data), width: image.width, height: image.height } : null);
+
 /**
  * What the picture shows now; later changes of the element do not matter. The result is the caller's own.
  * @param {ImageInput} input
@@ -47,10 +50,45 @@ export async function snapshotImage(input) {
       throw cannotRead(cause);
     }
   }
-  if (image && ArrayBuffer.isView(image.data) && image.width > 0 && image.height > 0)
-    return { kind: 'pixels', data: /** @type {any} */ (image.data).slice(), width: image.width, height: image.height };
+  const pixels = pixelsIn(image);
+  if (pixels) return { ...pixels, data: pixels.data.slice() };
   throw new QuernError('bad-argument', `a picture is an ImageBitmap, an img, video or canvas element, ImageData, a VideoFrame, a Blob or { data, width, height }; got ${
     image === null ? 'null' : image?.constructor?.name ?? typeof image}`);
+}
+
+/** The canvas of the last picture: frames of a camera are of one size, and a new one is millions of bytes to clear. @type {OffscreenCanvasRenderingContext2D | null} */
+let context = null;
+
+/** @param {any} source @param {number} width @param {number} height @returns {Rgba} */
+function draw(source, width, height) {
+  if (context?.canvas.width !== width || context.canvas.height !== height) {
+    const canvas = globalThis.OffscreenCanvas ? new OffscreenCanvas(width, height) : Object.assign(document.createElement('canvas'), { width, height });
+    context = /** @type {OffscreenCanvasRenderingContext2D | null} */ (canvas.getContext('2d', { willReadFrequently: true }));
+    if (!context) throw new Error(`no canvas of ${width}×${height}`);
+    context.globalCompositeOperation = 'copy'; // what was there before does not shine through
+  }
+  const one = context;
+  context = null; // a picture of another origin spoils a canvas for good
+  one.drawImage(source, 0, 0);
+  const { data } = one.getImageData(0, 0, width, height);
+  context = one;
+  return { data, width, height };
+}
+
+/**
+ * What a bitmap, canvas, video or frame shows now, at once and without a snapshot between; null for other pictures, and where it cannot be read.
+ * @param {any} image
+ * @returns {Extract<ImageSpec, { kind: 'pixels' }> | null}
+ */
+export function pixelsShown(image) {
+  const [width, height] = isA('HTMLVideoElement', image) ? [image.readyState < 2 ? 0 : image.videoWidth, image.videoHeight]
+    : isA('VideoFrame', image) ? [image.displayWidth, image.displayHeight]
+      : ['ImageBitmap', 'HTMLCanvasElement', 'OffscreenCanvas'].some((name) => isA(name, image)) ? [image.width, image.height] : [0, 0];
+  try {
+    return width && height ? { kind: 'pixels', ...draw(image, width, height) } : null;
+  } catch {
+    return null; // the way with a snapshot says what is wrong
+  }
 }
 
 /**
@@ -64,12 +102,7 @@ export async function rgbaOf(spec) {
   let bitmap;
   try {
     bitmap = spec.kind === 'bitmap' ? spec.bitmap : await createImageBitmap(spec.blob);
-    const { width, height } = bitmap;
-    const canvas = globalThis.OffscreenCanvas ? new OffscreenCanvas(width, height) : Object.assign(document.createElement('canvas'), { width, height });
-    const context = /** @type {OffscreenCanvasRenderingContext2D | null} */ (canvas.getContext('2d', { willReadFrequently: true }));
-    if (!context) throw new Error(`no canvas of ${width}×${height}`);
-    context.drawImage(bitmap, 0, 0);
-    return { data: context.getImageData(0, 0, width, height).data, width, height };
+    return draw(bitmap, bitmap.width, bitmap.height);
   } catch (cause) {
     throw cannotRead(cause);
   } finally {
@@ -77,8 +110,8 @@ export async function rgbaOf(spec) {
   }
 }
 
-/** @param {Rgba} image @returns {Rgba} */
-function widen({ data, width, height }) {
+/** Grey or RGB as RGBA. @param {Rgba} image @returns {Rgba} */
+export function widen({ data, width, height }) {
   const count = width * height;
   const channels = data.length / count;
   if (channels === 4) return { data, width, height };

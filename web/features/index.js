@@ -1,5 +1,6 @@
 // quern/features: the steps of manifests without a model. The same file is fetched for packages that have steps.
 import { QuernError } from '../core/errors.js';
+import { pixelsIn, pixelsShown } from '../core/image.js';
 import { snapshotInput } from '../core/input.js';
 import { compiledModule, getModule, setModules } from './module.js';
 import { Pipeline } from './pipeline.js';
@@ -51,7 +52,10 @@ const maker = (source, module) => async (/** @type {readonly Step[]} */ steps, /
     pipeline.dispose();
     throw new QuernError('bad-argument', `'${steps[0]?.step}' cannot begin a list of steps for ${source}`);
   }
-  const extract = async (/** @type {any} */ input, /** @type {Record<string, TensorLike>} */ tensors = {}) => plain(await pipeline.extract(await snapshotInput(input), [], tensors));
+  const extract = async (/** @type {any} */ input, /** @type {Record<string, TensorLike>} */ tensors = {}) => {
+    const pixels = source === 'picture' ? pixelsShown(input) ?? pixelsIn(input) : null; // in the module before this function first waits
+    return plain(await pipeline.extract(pixels ?? await snapshotInput(input), [], tensors));
+  };
   return Object.assign(extract, { facts: () => pipeline.facts, all: () => pipeline.slots(), dispose: () => pipeline.dispose() });
 };
 

@@ -1,6 +1,6 @@
 // A list of steps over sources of the page's forms: unpacks them, runs the steps, forms answers.
 import { QuernError } from '../core/errors.js';
-import { rgbaOf } from '../core/image.js';
+import { rgbaOf, widen } from '../core/image.js';
 import { getModule } from './module.js';
 
 /**
@@ -81,7 +81,7 @@ export class Pipeline {
    * @param {Record<string, TensorLike>} [tensors] beside the source
    */
   async extract(spec, names, tensors = {}) {
-    const { inputs, facts } = await unpack(spec, this.source);
+    const { inputs, facts } = spec.kind === 'bitmap' || spec.kind === 'blob' ? await decoded(spec, this.source) : unpack(spec, this.source);
     return this.run([...inputs, ...Object.entries(tensors).map(([name, tensor]) => ({ name, ...tensor }))], facts, names);
   }
 
@@ -126,15 +126,30 @@ const PICTURE_STEPS = new Set(['color', 'resize', 'crop', 'pad', 'letterbox', 'f
   'anchors', 'yolo', 'heat_points', 'class_mask', 'lines', 'nms', 'to_source', 'label']);
 
 /**
- * The numbers of a source and what else is known of it.
- * @param {InputSpec} spec
- * @param {string} source what the pipeline takes
- * @returns {Promise<{ inputs: NamedTensor[], facts: { rate?: number } }>}
+ * Of a picture that has to be drawn first.
+ * @param {Extract<InputSpec, { kind: 'bitmap' | 'blob' }>} spec
+ * @param {string} source
  */
-async function unpack(spec, source) {
+async function decoded(spec, source) {
+  if (source !== 'picture') wrongSource('picture', source);
+  return unpack({ kind: 'pixels', ...await rgbaOf(spec) }, source);
+}
+
+/** @param {string} is @param {string} source @returns {never} */
+function wrongSource(is, source) {
+  throw new QuernError('bad-argument', `these features are of ${NAMES[source] ?? source}, not of ${NAMES[is]}`);
+}
+
+/**
+ * The numbers of a source and what else is known of it.
+ * @param {Exclude<InputSpec, { kind: 'bitmap' | 'blob' }>} spec
+ * @param {string} source what the pipeline takes
+ * @returns {{ inputs: NamedTensor[], facts: { rate?: number } }}
+ */
+function unpack(spec, source) {
   const { kind } = spec;
   const is = kind === 'audio' ? 'sound' : kind === 'text' || kind === 'rows' || kind === 'strokes' ? kind : 'picture';
-  if (is !== source) throw new QuernError('bad-argument', `these features are of ${NAMES[source] ?? source}, not of ${NAMES[is]}`);
+  if (is !== source) wrongSource(is, source);
   if (kind === 'audio') return { inputs: [{ name: 'sound', type: 'float32', dims: [1, spec.data.length], data: spec.data }], facts: { rate: spec.rate } };
   if (kind === 'text') {
     const pairs = Array.isArray(spec.texts[0]), texts = /** @type {any[]} */ (spec.texts).flat();
@@ -146,7 +161,7 @@ async function unpack(spec, source) {
     const points = Float32Array.from(spec.strokes.flat(2)), ends = Int32Array.from(spec.strokes, (stroke) => (end += stroke.length));
     return { inputs: [{ name: 'points', type: 'float32', dims: [points.length / 2, 2], data: points }, { name: 'ends', type: 'int32', dims: [ends.length], data: ends }], facts: {} };
   }
-  const { data, width, height } = await rgbaOf(spec);
+  const { data, width, height } = widen(spec);
   return { inputs: [{ name: 'picture', type: 'uint8', dims: [height, width, 4], data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) }], facts: {} };
 }
 /** @type {Record<string, string>} */

@@ -38,6 +38,12 @@ bool qn_opencv_scratch(const qn_filter_how *how, int32_t sh, int32_t sw, int32_t
 static void stretch(const qn_taps *t, const uint8_t *src, int32_t channels, int32_t *row /* [n, channels] */, int32_t n) {
   for (int32_t x = 0; x < n; x++) {
     const int32_t *w = t->fixed + (size_t)x * (size_t)t->stride;
+    if (channels == 4 && t->count[x] == 2) { /* bilinear: four sums that the compiler puts into one register */
+      const uint8_t *p = src + (size_t)t->from[x] * 4;
+      for (int32_t c = 0; c < 4; c++) row[c] = p[c] * w[0] + p[4 + c] * w[1];
+      row += 4;
+      continue;
+    }
     for (int32_t c = 0; c < channels; c++) {
       const uint8_t *p = src + (size_t)t->from[x] * (size_t)channels + c;
       int32_t sum = 0;

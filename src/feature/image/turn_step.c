@@ -39,7 +39,12 @@ static qn_status run(qn_stage *s, qn_error *err) {
   char *o = qn_stage_out(s, 0)->data;
   for (int32_t y = 0; y < h; y++) {
     const char *p = (const char *)in.data + ((m[4] * (int64_t)y + y0) * in.width + m[1] * (int64_t)y + x0) * (int64_t)size;
-    for (int32_t x = 0; x < w; x++, o += size) memcpy(o, p + x * step, size);
+    if (size == 4) /* a size that is known is copied by one instruction */
+      for (int32_t x = 0; x < w; x++, o += 4) memcpy(o, p + x * step, 4);
+    else if (size == 3)
+      for (int32_t x = 0; x < w; x++, o += 3) memcpy(o, p + x * step, 3);
+    else
+      for (int32_t x = 0; x < w; x++, o += size) memcpy(o, p + x * step, size);
   }
   return QN_OK;
 }

@@ -35,7 +35,7 @@ static double dot(const float *a, const float *b, int64_t n) {
 static qn_status run(qn_stage *s, qn_error *err) {
   (void)err;
   const qn_tensor *in = qn_stage_in(s, 0);
-  const int64_t width = in->count, n = stored(s, width);
+  const int64_t width = in->dims[in->rank - 1], n = in->count ? stored(s, width) : 0; /* no row: no answer */
   qn_ranking r = qn_ranking_start(s, &s->set[LABELS]);
   const float least = (float)qn_stage_number(s, LEAST), *row = (const float *)(const void *)s->set[VECTORS].text;
   const double length = sqrt(dot(in->data, in->data, width));
