@@ -2,13 +2,15 @@
 import { DIST, MODELS, program, waitFor } from './engine.js';
 import { startRead } from './read.js';
 import { startHear } from './hear.js';
+import { startSee } from './see.js';
+import { startDraw } from './draw.js';
 import { startInside } from './inside.js';
 import { startJudge } from './judge.js';
 
 const $ = (id) => document.getElementById(id);
 
 waitFor(keepForLater());
-const parts = { read: startRead(), hear: startHear(), inside: startInside() };
+const parts = { read: startRead(), hear: startHear(), see: startSee(), draw: startDraw(), inside: startInside() };
 tabs();
 parts.judge = startJudge();
 connection();
@@ -47,7 +49,7 @@ function tabs() {
 function connection() {
   const chip = $('connection');
   // What the chosen tab needs of its model first: kept means that it opens without a network.
-  const needs = { read: MODELS.ocr, hear: MODELS.vad };
+  const needs = { read: MODELS.ocr, hear: MODELS.vad, see: MODELS.face, draw: MODELS.symbols };
   const isKept = async (/** @type {string | undefined} */ url) => {
     const script = await caches.match(new URL('index.js', DIST).href);
     if (!script) return false;

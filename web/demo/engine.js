@@ -5,6 +5,9 @@ export const MODELS = {
   cancer: new URL('models/cancer/manifest.json', DIST).href,
   ocr: new URL('models/ocr/manifest.json', DIST).href,
   vad: new URL('models/vad/manifest.json', DIST).href,
+  face: new URL('models/face/manifest.json', DIST).href,
+  lines: new URL('models/lines/manifest.json', DIST).href,
+  symbols: new URL('models/symbols/manifest.json', DIST).href,
 };
 
 /** With ?monitor in the address what the models do is counted and reported to /v1/metrics, which `./serve.sh --collector` takes. */

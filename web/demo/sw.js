@@ -5,7 +5,7 @@ const samples = ['receipt', 'page', 'sign', 'label'].map((name) => `samples/${na
 quern.serviceWorker({
   runtime: '../../dist/', name: 'demo',
   precache: [
-    './', 'style.css', 'app.js', 'engine.js', 'read.js', 'hear.js', 'inside.js', 'facts.js', 'overlay.js', 'camera.js', 'chart.js', 'sound.js', 'speech.js', 'wav.js', 'mic-worklet.js',
+    './', 'style.css', 'app.js', 'engine.js', 'read.js', 'hear.js', 'see.js', 'draw.js', 'inside.js', 'facts.js', 'overlay.js', 'camera.js', 'chart.js', 'sound.js', 'speech.js', 'wav.js', 'mic-worklet.js',
     'manifest.webmanifest', 'icons/icon.svg', 'icons/icon-192.png', 'samples/speech.wav', 'samples/samples.json', ...samples,
     'judge.js',
   ],
