@@ -54,8 +54,7 @@ NATIVE_OBJ  := $(NATIVE_SRC:%.c=build/native/%.o)
 ASAN_OBJ    := $(NATIVE_SRC:%.c=build/asan/%.o)
 NATIVE_FLAGS := -std=c11 -Wall -Wextra -Werror -Isrc -Ideps/cjson -Itests/c -fno-strict-aliasing -MMD -MP
 SANITIZE     := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-FUZZ_TOOLS   := mutate starve fuzz_model fuzz_reader fuzz_text
-FUZZ_TOOLS   := mutate starve fuzz_model fuzz_reader fuzz_steps
+FUZZ_TOOLS   := mutate starve fuzz_model fuzz_reader fuzz_text fuzz_steps
 C_TESTS      := $(patsubst tests/c/%.c,%,$(wildcard tests/c/test_*.c))
 
 deps/cjson/cJSON.c:

@@ -40,7 +40,7 @@ COLD_OPT     := -Os
 CORE_OPT     := -Oz
 HOT_OPERATORS := gather pad scatter slice concat grid_sample nonzero nms rotary_embedding layer_norm channel_norm batch_norm
 # Feature extractors that work on every pixel or sample.
-HOT_FEATURES := image/resample image/opencv_resize image/turn_step image/color_step image/normalize_step image/layout_step audio/log_step \
+HOT_FEATURES := image/resample image/opencv_resize image/turn_step image/yuv image/color_step image/normalize_step image/layout_step audio/log_step \
   $(addprefix text/,added chars encode normalizer pieces split_pattern token_model tokenize_step unicode vocab bpe unigram)
 SMALL_KERNELS := rfft lookup regex score svm tree_build utf8
 

@@ -72,28 +72,32 @@ STEP_BASE     := $(addprefix src/base/,status.c memory.c dtype.c value.c math64.
 FEATURES_SRC  := $(STEP_BASE) src/kernel/fft.c src/kernel/rfft.c $(filter-out $(TEXT_SRC) $(STEP_BASE) src/feature/ocr.c src/feature/step_table.c,$(call rwildcard,src/feature,%.c))
 TEXT_SRC      += $(STEP_BASE) src/kernel/utf8.c
 FEATURES_OBJ  := $(FEATURES_SRC:%.c=$(OUT)/%.o) $(OUT)/glue/features_exports.o $(OUT)/glue/libm.o $(OUT)/glue/strtod.o
-PICTURES_OBJ  := $(filter-out $(OUT)/src/feature/audio/% $(OUT)/src/feature/tabular/% $(OUT)/glue/features_exports.o,$(FEATURES_OBJ)) $(OUT)/glue/pictures_exports.o
+PICTURES_OBJ  := $(filter-out $(OUT)/src/feature/audio/% $(OUT)/src/feature/tabular/% $(OUT)/glue/features_exports.o,$(FEATURES_OBJ)) $(OUT)/glue/pictures_exports.o $(OUT)/glue/picture_exports.o
 TEXT_OBJ      := $(TEXT_SRC:%.c=$(OUT)/%.o) $(OUT)/glue/text_exports.o $(OUT)/glue/libm.o $(OUT)/glue/strtod.o
 features: $(DIST)/quern-features.wasm $(DIST)/quern-pictures.wasm $(if $(wildcard src/feature/text/step_list.h),$(DIST)/quern-text.wasm)
 .PHONY: features
-$(OUT)/features.txt: wasm/features_exports.c tools/exports.sh
+$(OUT)/quern-features.txt $(OUT)/quern-text.txt: wasm/features_exports.c tools/exports.sh
 	@mkdir -p $(@D); tools/exports.sh $< > $@
+$(OUT)/quern-pictures.txt: wasm/features_exports.c wasm/picture_exports.c tools/exports.sh
+	@mkdir -p $(@D); tools/exports.sh wasm/features_exports.c wasm/picture_exports.c > $@
 $(OUT)/glue/features_exports.o: wasm/features_exports.c $(FLAGS_ID) build/build_id.h
 	@mkdir -p $(@D); $(WASM_CC) $(CORE_CFLAGS) $(CORE_OPT) -include build/build_id.h -MMD -MP -c $< -o $@
 $(OUT)/glue/pictures_exports.o: wasm/features_exports.c $(FLAGS_ID) build/build_id.h
 	@mkdir -p $(@D); $(WASM_CC) $(CORE_CFLAGS) $(CORE_OPT) -DQN_PICTURE_MODULE -include build/build_id.h -MMD -MP -c $< -o $@
+$(OUT)/glue/picture_exports.o: wasm/picture_exports.c $(FLAGS_ID)
+	@mkdir -p $(@D); $(WASM_CC) $(CORE_CFLAGS) $(CORE_OPT) -MMD -MP -c $< -o $@
 $(OUT)/glue/text_exports.o: wasm/features_exports.c $(FLAGS_ID) build/build_id.h
 	@mkdir -p $(@D); $(WASM_CC) $(CORE_CFLAGS) $(CORE_OPT) -DQN_TEXT_MODULE -include build/build_id.h -MMD -MP -c $< -o $@
 $(DIST)/quern-features.wasm: $(FEATURES_OBJ)
 $(DIST)/quern-pictures.wasm: $(PICTURES_OBJ)
 $(DIST)/quern-text.wasm: $(TEXT_OBJ)
-$(DIST)/quern-features.wasm $(DIST)/quern-pictures.wasm $(DIST)/quern-text.wasm: $(DEP_LIB) $(OUT)/features.txt wasm/imports.txt tools/wasm-imports.mjs
+$(DIST)/quern-features.wasm $(DIST)/quern-pictures.wasm $(DIST)/quern-text.wasm: $(DIST)/%.wasm: $(DEP_LIB) $(OUT)/%.txt wasm/imports.txt tools/wasm-imports.mjs
 	@mkdir -p $(@D)
 	@echo "  $(VARIANT)  link $(notdir $@)"
-	@$(EMCC) $(ISA.$(BASE)) $(subst $(OUT)/quern.map,$(OUT)/$(basename $(notdir $@)).map,$(subst @$(EXPORTS),@$(OUT)/features.txt,$(LINK_FLAGS))) -sMALLOC=emmalloc $(filter %.o,$^) $(DEP_LIB) -o $(OUT)/$(notdir $@)
+	@$(EMCC) $(ISA.$(BASE)) $(subst $(OUT)/quern.map,$(OUT)/$(basename $(notdir $@)).map,$(subst @$(EXPORTS),@$(OUT)/$(basename $(notdir $@)).txt,$(LINK_FLAGS))) -sMALLOC=emmalloc $(filter %.o,$^) $(DEP_LIB) -o $(OUT)/$(notdir $@)
 	@node tools/wasm-imports.mjs $(OUT)/$(notdir $@) wasm/imports.txt
 	@cp $(OUT)/$(notdir $@) $@
--include $(FEATURES_OBJ:.o=.d) $(OUT)/glue/pictures_exports.d $(TEXT_OBJ:.o=.d)
+-include $(FEATURES_OBJ:.o=.d) $(OUT)/glue/pictures_exports.d $(OUT)/glue/picture_exports.d $(TEXT_OBJ:.o=.d)
 
 # The exported functions are those that wasm/exports.c defines, and malloc and free.
 $(EXPORTS): $(EXPORTS_C) tools/exports.sh

@@ -3,6 +3,7 @@ usage: make_steps_golden.py      writes steps/*.json and steps/*.bin beside it
 
 A case: the steps, the input's shape (its pixels are made by a formula, `scene` here and in tests/node/helpers/scene.mjs), what the library gives,
 and the library's name. The bytes of all results lie one after the other in the .bin."""
+import base64
 import json
 import sys
 from pathlib import Path
@@ -145,6 +146,17 @@ def warps():
     golden.write()
 
 
-MAKERS = {"resize": resizes, "places": places, "warp": warps}
+def planes():
+    """Brightness and colour planes, in OpenCV's one matrix (BT.601, limited)."""
+    golden = Golden("planes")
+    w, h = 12, 8
+    samples = np.random.default_rng(5).integers(16, 236, w * h * 3 // 2, dtype=np.uint8)  # as the limited range has them
+    for name, code in [("I420", cv2.COLOR_YUV2RGB_I420), ("NV12", cv2.COLOR_YUV2RGB_NV12)]:
+        out = cv2.cvtColor(samples.reshape(h * 3 // 2, w), code)
+        golden.add("opencv", [{"step": "color"}], (w, h), out, format=name, samples=base64.b64encode(samples.tobytes()).decode())
+    golden.write()
+
+
+MAKERS = {"planes": planes, "resize": resizes, "places": places, "warp": warps}
 for name in sys.argv[1:] or MAKERS:
     MAKERS[name]()

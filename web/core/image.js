@@ -3,12 +3,20 @@ import { QuernError, messageOf } from './errors.js';
 
 /**
  * @typedef {ImageBitmap | HTMLImageElement | HTMLVideoElement | HTMLCanvasElement | OffscreenCanvas | SVGImageElement | ImageData | VideoFrame | Blob
- *   | { data: Uint8Array | Uint8ClampedArray, width: number, height: number }} ImageInput
+ *   | { data: Uint8Array | Uint8ClampedArray, width: number, height: number } | PlanesInput} ImageInput
  * `data`: RGBA, or RGB or grey when it is that short.
+ * Planes as VideoFrame.copyTo() gives them. layout: of each plane (without it they lie one after the other); matrix: bt601 unless another is given;
+ * fullRange: brightness from 0 to 255 instead of 16 to 235.
+ * @typedef {{ data: Uint8Array, width: number, height: number, format: 'I420' | 'NV12' | 'I422' | 'I444', layout?: readonly { offset: number, stride: number }[],
+ *   matrix?: 'bt601' | 'bt709' | 'bt2020', fullRange?: boolean }} PlanesInput
  * @typedef {{ kind: 'bitmap', bitmap: ImageBitmap } | { kind: 'blob', blob: Blob }
- *   | { kind: 'pixels', data: Uint8Array | Uint8ClampedArray, width: number, height: number }} ImageSpec
+ *   | { kind: 'pixels', data: Uint8Array | Uint8ClampedArray, width: number, height: number, planes?: Planes }} ImageSpec
+ * @typedef {{ format: string, layout: number[], matrix: string, fullRange: boolean }} Planes layout: offset and stride of each
  * @typedef {{ data: Uint8Array | Uint8ClampedArray, width: number, height: number }} Rgba
  */
+
+/** @param {any} image @returns {image is PlanesInput} */
+const hasPlanes = (image) => typeof image?.format === 'string' && !isA('VideoFrame', image);
 
 /** @param {string} name @param {unknown} value */
 const isA = (name, value) => {
@@ -24,7 +32,27 @@ const cannotRead = (cause) => (cause instanceof Error && cause.name === 'Securit
   : new QuernError('bad-argument', `the picture could not be read: ${messageOf(cause)}`, { cause }));
 
 /** Pixels that are there already, without a copy: for who is done with them before anybody else acts. @param {any} image @returns {Extract<ImageSpec, { kind: 'pixels' }> | null} */
-export const pixelsIn = (image) => (image && ArrayBuffer.isView(image.data) && image.width > 0 && image.height > 0 ? { kind: 'pixels', data: /** @type {any} */ (image.data), width: image.width, height: image.height } : null);
+export function pixelsIn(image) {
+  if (!image || !ArrayBuffer.isView(image.data) || !(image.width > 0) || !(image.height > 0)) return null;
+  const { data, width, height } = /** @type {any} */ (image);
+  return { kind: 'pixels', data, width, height, ...(hasPlanes(image) ? { planes: planesOf(image) } : {}) };
+}
+
+/** By format: samples of a row and rows of the planes behind the first, for a width and height. @type {Record<string, (w: number, h: number) => [number, number][]>} */
+const CHROMA = {
+  I420: (w, h) => Array(2).fill([Math.ceil(w / 2), Math.ceil(h / 2)]), NV12: (w, h) => [[2 * Math.ceil(w / 2), Math.ceil(h / 2)]],
+  I422: (w, h) => Array(2).fill([Math.ceil(w / 2), h]), I444: (w, h) => Array(2).fill([w, h]),
+};
+
+/** @param {PlanesInput} image @returns {Planes} */
+function planesOf({ format, width, height, layout, matrix = 'bt601', fullRange = false }) {
+  if (!Object.hasOwn(CHROMA, format)) throw new QuernError('bad-argument', `the format of planes is one of ${Object.keys(CHROMA).join(', ')}, not ${format}`);
+  if (!['bt601', 'bt709', 'bt2020'].includes(matrix)) throw new QuernError('bad-argument', `matrix is one of bt601, bt709, bt2020, not ${matrix}`);
+  let end = 0;
+  const tight = [[width, height], ...CHROMA[format](width, height)].map(([stride, rows]) => ({ offset: (end += stride * rows) - stride * rows, stride })), planes = layout ?? tight;
+  if (planes.length !== tight.length) throw new QuernError('bad-argument', `${format} has ${tight.length} planes, layout has ${planes.length}`);
+  return { format, layout: planes.flatMap(({ offset, stride }) => [Number(offset), Number(stride)]), matrix, fullRange: Boolean(fullRange) };
+}
 
 /**
  * What the picture shows now; later changes of the element do not matter. The result is the caller's own.
@@ -97,17 +125,25 @@ export function pixelsShown(image) {
  * @returns {Promise<Rgba>}
  */
 export async function rgbaOf(spec) {
-  if (spec.kind === 'pixels') return widen(spec);
+  if (spec.kind === 'pixels' && !spec.planes) return widen(spec);
   if (!globalThis.createImageBitmap) throw new QuernError('unavailable', 'there is no image decoder here: give { data, width, height }');
   let bitmap;
   try {
-    bitmap = spec.kind === 'bitmap' ? spec.bitmap : await createImageBitmap(spec.blob);
+    bitmap = spec.kind === 'bitmap' ? spec.bitmap : await createImageBitmap(spec.kind === 'blob' ? spec.blob : frameOf(spec));
     return draw(bitmap, bitmap.width, bitmap.height);
   } catch (cause) {
     throw cannotRead(cause);
   } finally {
     bitmap?.close();
   }
+}
+
+/** For who takes RGBA alone: the browser knows planes too. @param {Extract<ImageSpec, { kind: 'pixels' }>} spec @returns {VideoFrame} */
+function frameOf({ data, width, height, planes }) {
+  if (!globalThis.VideoFrame || !planes) throw new Error('this browser has no VideoFrame: give RGBA');
+  const { layout, matrix, fullRange } = planes, pairs = layout.filter((_, i) => i % 2 === 0).map((offset, i) => ({ offset, stride: layout[2 * i + 1] }));
+  return new VideoFrame(/** @type {any} */ (data), /** @type {any} */ ({ format: planes.format, codedWidth: width, codedHeight: height, timestamp: 0, layout: pairs,
+    colorSpace: { matrix: matrix === 'bt601' ? 'smpte170m' : matrix === 'bt709' ? matrix : 'bt2020-ncl', fullRange } }));
 }
 
 /** Grey or RGB as RGBA. @param {Rgba} image @returns {Rgba} */

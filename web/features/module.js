@@ -9,7 +9,8 @@ import { build } from '../core/version.js';
  * @typedef {import('../core/runtime.js').WasmSource} WasmSource
  * @typedef {import('../core/tensor.js').TensorLike} TensorLike
  * @typedef {'features' | 'pictures' | 'text'} ModuleName
- * @typedef {{ name: string } & TensorLike} NamedTensor
+ * planes: of the picture that the tensor is made of.
+ * @typedef {{ name: string, planes?: import('../core/image.js').Planes } & TensorLike} NamedTensor
  * What is known of a source beside its numbers, as bytes that only the core reads.
  * @typedef {Uint8Array} Facts
  */
@@ -196,7 +197,10 @@ export class FeatureModule {
       this.check(pipeline, this.call('input', pipeline, at + 8 * dims.length, TYPES.indexOf(type), dims.length, at, size));
     }
     this.check(pipeline, this.call('plan', pipeline, Number(stream)));
-    if (!stream) for (const [i, { data }] of inputs.entries()) this.#fill(pipeline, i, texts[i] ?? /** @type {any} */ (data));
+    if (!stream) for (const [i, { data, dims, planes }] of inputs.entries()) {
+      if (planes) this.#paint(pipeline, i, /** @type {Uint8Array} */ (data), dims, planes);
+      else this.#fill(pipeline, i, texts[i] ?? /** @type {any} */ (data));
+    }
   }
 
   /** @param {number} pipeline @param {number} i @param {Uint8Array[] | import('../core/tensor.js').NumberArray} data */
@@ -211,6 +215,15 @@ export class FeatureModule {
       bytes.set(text, place);
       place += text.length;
     }
+  }
+
+  /** @param {number} pipeline @param {number} i @param {Uint8Array} data @param {readonly number[]} dims @param {import('../core/image.js').Planes} planes */
+  #paint(pipeline, i, data, [height, width], { format, layout, matrix, fullRange }) {
+    const head = 8 * layout.length, at = this.#space(head + data.length);
+    this.#bytes.set(new Uint8Array(Float64Array.from(layout).buffer), at);
+    this.#bytes.set(data, at + head);
+    if (!this.call('planes', this.call('input_data', pipeline, i), at + head, data.length, width, height, ['I420', 'NV12', 'I422', 'I444'].indexOf(format), at, ['bt601', 'bt709', 'bt2020'].indexOf(matrix), Number(fullRange)))
+      throw new QuernError('bad-shape', `the planes of ${width}×${height} ${format} do not lie inside of ${data.length} bytes, at ${layout.join(', ')} (offset and stride of each)`);
   }
 
   /** The next piece of a stream, as the only input. @param {number} pipeline @param {Float32Array} samples */

@@ -161,6 +161,7 @@ function unpack(spec, source) {
     const points = Float32Array.from(spec.strokes.flat(2)), ends = Int32Array.from(spec.strokes, (stroke) => (end += stroke.length));
     return { inputs: [{ name: 'points', type: 'float32', dims: [points.length / 2, 2], data: points }, { name: 'ends', type: 'int32', dims: [ends.length], data: ends }], facts: {} };
   }
+  if (spec.planes) return { inputs: [{ name: 'picture', type: 'uint8', dims: [spec.height, spec.width, 4], data: /** @type {Uint8Array} */ (spec.data), planes: spec.planes }], facts: {} };
   const { data, width, height } = widen(spec);
   return { inputs: [{ name: 'picture', type: 'uint8', dims: [height, width, 4], data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) }], facts: {} };
 }
