@@ -63,6 +63,21 @@ describe('a package with steps', () => {
     m.dispose();
   });
 
+  test('several pictures in one run of the model', async () => {
+    const m = await quern.load(packageOf({ labels: 'labels.txt', features: FEATURES, outputs: OUTPUTS }, MEANS, { 'labels.txt': 'red\ngreen\nblue\n' }));
+    const other = { data: Uint8Array.from({ length: 3 * 12 }, (_, i) => [200, 10, 60][i % 3]), width: 4, height: 3 };
+    const together = await m.predict([picture, other]);
+    assert.deepEqual(together.map(([first]) => first.label), ['green', 'red']);
+    assert.deepEqual(together, [await m.predict(picture), await m.predict(other)]);
+    const { x } = await m.features([picture, other]);
+    assert.deepEqual(x.dims, [2, 3, 4, 4]);
+    m.dispose();
+    const free = await quern.load(packageOf({ features: [{ step: 'color' }, { step: 'normalize' }, { step: 'layout' }], outputs: [{ step: 'softmax' }] }, MEANS));
+    assert.match((await refusal(free.predict([picture, other]))).message, /several pictures need one size: 'x' is \[1, 3, 5, 6\] of the first and \[1, 3, 3, 4\] of another/);
+    assert.match((await refusal((await features.image(FEATURES))([picture, other]))).message, /one picture at a time|a picture is/);
+    free.dispose();
+  });
+
   test('wrong steps are said when it loads', async () => {
     const bad = await refusal(quern.load(packageOf({ features: [{ step: 'resize', widht: 3 }] }, MEANS)));
     assert.equal(bad.code, 'bad-argument');

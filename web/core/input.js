@@ -9,10 +9,11 @@ import { snapshotImage } from './image.js';
  * Named values: numbers, texts, or tensors for a model without steps; several rows are a list.
  * @typedef {Record<string, any> | readonly Record<string, any>[]} RowInput
  * @typedef {import('./image.js').ImageSpec | import('./audio.js').AudioSpec | { kind: 'text', texts: readonly (string | readonly string[])[] }
- *   | { kind: 'rows', rows: Record<string, any>[] } | { kind: 'strokes', strokes: [number, number][][] }} InputSpec
+ *   | { kind: 'rows', rows: Record<string, any>[] } | { kind: 'strokes', strokes: [number, number][][] }
+ *   | { kind: 'pictures', pictures: import('./image.js').ImageSpec[] }} InputSpec
  * What a pen drew: each stroke a list of points.
  * @typedef {readonly (readonly (readonly [number, number])[])[]} StrokesInput
- * @typedef {StrokesInput | import('./image.js').ImageInput | import('./audio.js').AudioInput | TextInput | RowInput} Input
+ * @typedef {StrokesInput | import('./image.js').ImageInput | readonly import('./image.js').ImageInput[] | import('./audio.js').AudioInput | TextInput | RowInput} Input
  */
 
 /** @param {any} value */
@@ -37,11 +38,13 @@ export async function snapshotInput(input) {
     if (strange) throw new QuernError('bad-type', `the value of '${strange[0]}' is a ${typeof strange[1]}; a row has numbers, texts, true, false, null or tensors`);
     return { kind: 'rows', rows: structuredClone(list) };
   }
+  if (Array.isArray(input) && input.length && input.every((item) => item && typeof item === 'object' && !Array.isArray(item) && !isRow(item))) return { kind: 'pictures', pictures: await Promise.all(input.map(snapshotImage)) };
   return snapshotImage(input);
 }
 
 /** @param {InputSpec} spec @returns {Transferable[]} */
 export function transferOfInput(spec) {
   if (spec.kind === 'bitmap') return [spec.bitmap];
+  if (spec.kind === 'pictures') return spec.pictures.flatMap(transferOfInput);
   return spec.kind === 'audio' || spec.kind === 'pixels' ? [/** @type {ArrayBuffer} */ (spec.data.buffer)] : [];
 }

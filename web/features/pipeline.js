@@ -81,6 +81,7 @@ export class Pipeline {
    * @param {Record<string, TensorLike>} [tensors] beside the source
    */
   async extract(spec, names, tensors = {}) {
+    if (spec.kind === 'pictures') throw new QuernError('bad-argument', 'steps take one picture at a time');
     const { inputs, facts } = spec.kind === 'bitmap' || spec.kind === 'blob' ? await decoded(spec, this.source) : unpack(spec, this.source);
     return this.run([...inputs, ...Object.entries(tensors).map(([name, tensor]) => ({ name, ...tensor }))], facts, names);
   }
@@ -142,7 +143,7 @@ function wrongSource(is, source) {
 
 /**
  * The numbers of a source and what else is known of it.
- * @param {Exclude<InputSpec, { kind: 'bitmap' | 'blob' }>} spec
+ * @param {Exclude<InputSpec, { kind: 'bitmap' | 'blob' | 'pictures' }>} spec
  * @param {string} source what the pipeline takes
  * @returns {{ inputs: NamedTensor[], facts: { rate?: number } }}
  */

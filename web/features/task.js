@@ -1,6 +1,7 @@
 // predict() of a package that says by steps what goes in and out: features → model → answers.
 import { QuernError } from '../core/errors.js';
 import { fileOf } from '../delivery/manifest.js';
+import { joinFeeds, partOf } from './batch.js';
 import { getModule } from './module.js';
 import { Pipeline, filesNamed, moduleOf } from './pipeline.js';
 import { runnerOf } from './recurrent.js';
@@ -78,7 +79,8 @@ export class StepsTask {
 
   /**
    * @param {InputSpec} input used up
-   * @returns {Promise<{ feeds: Record<string, any>, made: NamedTensor[] }>} made: what the steps made, as far as anybody asks for it
+   * @returns {Promise<{ feeds: Record<string, any>, made: NamedTensor[], each?: { made: NamedTensor[], facts: Uint8Array }[] }>} made: what the steps made, as far
+   *   as anybody asks for it; each: of several pictures
    */
   async #extract(input) {
     const { inputs } = this.#session;
@@ -90,6 +92,11 @@ export class StepsTask {
         return [name, values.length === 1 && values[0]?.data ? values[0] : { type: port?.type, dims: [values.length, 1], data: values }];
       }));
       return { feeds, made: Object.entries(feeds).filter(([, t]) => ArrayBuffer.isView(t.data)).map(([name, t]) => ({ name, ...t })) };
+    }
+    if (input.kind === 'pictures') {
+      const all = [];
+      for (const picture of input.pictures) all.push({ ...await this.#extract(picture), facts: this.#features.facts });
+      return { feeds: joinFeeds(all.map(({ feeds }) => feeds)), made: [], each: all };
     }
     const names = inputs.map((p) => p.name), made = await this.#features.extract(input, [...names, ...this.#shared]);
     const fits = (/** @type {string} */ name) => made.find((t) => t.name === name) ?? (names.length === 1 ? made[made.length - 1] : undefined);
@@ -103,12 +110,12 @@ export class StepsTask {
 
   /** @param {InputSpec} input used up @param {AbortSignal} [signal] @returns {Promise<any>} */
   async predict(input, signal) {
-    const { feeds, made } = await this.#extract(input), facts = this.#features?.facts;
-    const shared = made.filter(({ name }) => this.#shared.includes(name));
-    const outputs = await this.#session.run(feeds, { signal });
-    if (!this.#outputs) return outputs;
+    const { feeds, made, each } = await this.#extract(input), facts = this.#features?.facts;
+    const outputs = await this.#session.run(feeds, { signal }), steps = this.#outputs;
+    if (!steps) return outputs;
+    const shared = (/** @type {NamedTensor[]} */ list) => list.filter(({ name }) => this.#shared.includes(name));
     const tensors = Object.entries(outputs).filter(([, t]) => t?.data && t.dims).map(([name, t]) => ({ name, type: t.type, dims: t.dims, data: t.data }));
-    return this.#outputs.answers([...tensors, ...shared], facts);
+    return each ? each.map((one, i) => steps.answers([...partOf(tensors, i, each.length), ...shared(one.made)], one.facts)) : steps.answers([...tensors, ...shared(made)], facts);
   }
 
   dispose() {
