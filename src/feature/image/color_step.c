@@ -40,6 +40,11 @@ static qn_status run(qn_stage *s, qn_error *err) {
   if (in.bytes) {
     const uint8_t *p = in.data;
     uint8_t *o = qn_stage_out(s, 0)->data;
+    if (n == 4 && m == 3 && !blend) { /* what a page has, without a thought about alpha */
+      const int a = order[0], b = order[2];
+      for (size_t i = 0; i < count; i++, p += 4, o += 3) o[0] = p[a], o[1] = p[1], o[2] = p[b];
+      return QN_OK;
+    }
     for (size_t i = 0; i < count; i++, p += n, o += m) {
       int v[4] = {p[0], n < 3 ? p[0] : p[1], n < 3 ? p[0] : p[2], n == 4 ? p[3] : 255};
       if (blend && v[3] < 255)
