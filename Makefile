@@ -38,7 +38,7 @@ js: node_modules build/build_id.h ## the JavaScript of dist/ and its declaration
 	@node tools/build-js.mjs
 
 models: node_modules ## the demo's packages into dist/models/, test models into .models/ and build/bench-models/
-	@node models/ocr/build.mjs && node models/vad/build.mjs && node models/symbols/build.mjs
+	@node models/ocr/build.mjs && node models/vad/build.mjs && node models/symbols/build.mjs && node models/language/build.mjs
 	@node tools/fetch-models.mjs
 	@for name in face lines; do node models/$$name/build.mjs || echo "models: models/$$name is left out; its tests are skipped" >&2; done
 	@tools/make-bench-models.sh
