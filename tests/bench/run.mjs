@@ -1,5 +1,5 @@
 // make bench: Quern beside onnxruntime-web, LiteRT and TensorFlow.js in one Chromium: bytes, run time, start-up, memory, long runs. Prints
-// tables, writes build/bench-results.json, and RESULTS.md when everything ran. node run.mjs [size] [speed] [threads] [start] [heap] [soak]
+// tables, writes build/bench-results.json, and when everything ran RESULTS.md, results.json and the chart results.svg. node run.mjs [size] [speed] [threads] [start] [heap] [soak]
 // picks parts, MODELS=resnet50,ocr_det models.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -7,6 +7,7 @@ import { cpus } from 'node:os';
 import path from 'node:path';
 import { brotliCompressSync, constants } from 'node:zlib';
 import { fileURLToPath } from 'node:url';
+import { chart, shares } from './chart.mjs';
 import { heap, soak } from './memory.mjs';
 import { ROOT } from './models.mjs';
 import { fixed } from './numbers.mjs';
@@ -53,6 +54,17 @@ try {
   await browser.close();
   server.close();
 }
-writeFileSync(path.join(ROOT, 'build/bench-results.json'), JSON.stringify(results, null, 1));
-if (process.argv.length === 2 && !process.env.MODELS)
-  writeFileSync(path.join(HERE, 'RESULTS.md'), `# Benchmark results\n\nWritten by \`make bench\` (\`node tests/bench/run.mjs\`): onnxruntime-web ${versions['onnxruntime-web']}, LiteRT ${versions['@litertjs/core']} and TensorFlow.js ${versions['@tensorflow/tfjs-core']} (wasm) beside Quern in one Chromium ${results.browser} on ${results.machine}. Machines are noisy: read ratios, not milliseconds.\n${report.lines.join('\n')}\n`);
+const json = JSON.stringify(results, null, 1);
+writeFileSync(path.join(ROOT, 'build/bench-results.json'), json);
+if (process.argv.length === 2 && !process.env.MODELS) {
+  const panels = [{ title: 'One thread', models: shares(results.speed) }, { title: 'Two threads', models: shares(results.threads) }];
+  writeFileSync(path.join(HERE, 'results.json'), `${json}\n`);
+  writeFileSync(path.join(HERE, 'results.svg'), chart(panels));
+  writeFileSync(path.join(HERE, 'RESULTS.md'), `# Benchmark results
+
+Written by \`make bench\` (\`node tests/bench/run.mjs\`): onnxruntime-web ${versions['onnxruntime-web']}, LiteRT ${versions['@litertjs/core']} and TensorFlow.js ${versions['@tensorflow/tfjs-core']} (wasm) beside Quern in one Chromium ${results.browser} on ${results.machine}. Machines are noisy: read ratios, not milliseconds. The figures as data: [results.json](results.json).
+
+![Run time of each model on Quern, LiteRT and TensorFlow.js as a share of onnxruntime-web's, on one thread and on two](results.svg)
+${report.lines.join('\n')}
+`);
+}

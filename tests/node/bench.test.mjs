@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
+import { chart, shares } from '../bench/chart.mjs';
 import { signature } from '../bench/engines.js';
 import { ROOT, SPEED, enginesOf } from '../bench/models.mjs';
 import { geometricMean, median, quantile, spread } from '../bench/numbers.mjs';
@@ -53,4 +54,18 @@ test('the server counts bytes and requests, compresses code on a slow line alone
   } finally {
     server.close();
   }
+});
+
+test('the chart: a bar for each engine whose answers agree, as long as its share, in light and dark', () => {
+  const one = (/** @type {number} */ median, note = undefined) => ({ median, ...(note ? { note } : {}) });
+  const models = shares({ 'a<b': { quern: one(1), ort: one(4), litert: one(2), tfjs: one(6) }, c: { quern: one(3), ort: one(4), tfjs: one(1, /** @type {any} */ ('other answers than Quern')) }, alone: { quern: one(1) } });
+  assert.deepEqual(models.map((m) => m.bars.map((b) => [b.engine, b.share])), [[['quern', 0.25], ['litert', 0.5], ['tfjs', 1.5]], [['quern', 0.75]]]);
+  const svg = chart([{ title: 'One & two', models }]);
+  const widths = [...svg.matchAll(/<rect class="\w+" x="140" y="[\d.]+" width="([\d.]+)" height="8"/g)].map((m) => Number(m[1]));
+  assert.equal(widths.length, 4);
+  for (const [i, n] of [1, 2, 6, 3].entries()) assert.ok(Math.abs(widths[i] / widths[0] - n) < 0.01, `bar ${i}: ${widths}`);
+  assert.match(svg, /a&#60;b/);
+  assert.match(svg, /One &#38; two/);
+  assert.match(svg, /prefers-color-scheme:dark/);
+  assert.ok(!svg.includes('alone') && !svg.includes('NaN'));
 });
