@@ -6,6 +6,7 @@
 
 #include "feature/ocr.h"
 #include "feature/post/vad.h"
+#include "kernel/peak.h"
 #include "quern.h"
 
 #ifndef QN_BUILD_ID
@@ -34,6 +35,20 @@ const char *qnw_variant(void) {
 
 void *qnw_alloc(size_t size) { return qn_alloc(size); }
 void qnw_release(void *block) { qn_free(block); }
+
+/* ---- what a profile is measured against ---- */
+
+extern const unsigned char __heap_base;
+
+int qnw_peak_multiply_add(size_t operations) { return (int)qn_peak_multiply_add(operations); }
+
+/* Reads the module's own memory, where the weights and results of its models lie, once, up to `most` bytes of it; how many it read. */
+size_t qnw_peak_read(size_t most, uint32_t *sum) {
+  const size_t from = ((size_t)&__heap_base + 63) & ~(size_t)63, there = __builtin_wasm_memory_size(0) * 65536 - from;
+  const size_t size = there < most ? there : most;
+  *sum = (uint32_t)qn_peak_read((const void *)from, size);
+  return size;
+}
 
 /* ---- tables ---- */
 

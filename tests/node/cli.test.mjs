@@ -157,7 +157,9 @@ describe('quern', () => {
     const { status, out } = quern('profile', CHAIN, '--shape', 'x=1000', '--runs', '3');
     assert.equal(status, 0);
     assert.match(out, /ms per run over 3 runs/);
-    assert.match(out, /\nSqrt +1 +[\d.]+ +[\d.]+ % +–/);
+    assert.match(out, /\nThe peak here: [\d.]+ GFLOP\/s of multiply-adds on one thread, [\d.]+ GB\/s read/);
+    assert.match(out, /\nOperator +nodes +ms +share +GFLOP\/s +of peak +GB\/s +of peak\n/);
+    assert.match(out, /\nSqrt +1 +[\d.]+ +[\d.]+ % +– +– +[\d.]+ +\d+ %/);
     assert.equal(JSON.parse(quern('profile', CHAIN, '--json', '--runs', '2').out).runs, 2);
   });
 

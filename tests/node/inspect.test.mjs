@@ -82,15 +82,20 @@ describe('profile', () => {
     try {
       const plain = await m.run(picture(16));
       assert.equal('profile' in m.report(), false);
-      assert.deepEqual(m.report({ profile: true }).profile.model, { runs: 0, ms: 0, planMs: 0, steps: [] });
+      const { peak, ...empty } = m.report({ profile: true }).profile.model;
+      assert.deepEqual(empty, { runs: 0, ms: 0, planMs: 0, steps: [] });
+      assert.equal(peak.threads, m.report().threads);
+      assert.ok(Number.isFinite(peak.gflops) && peak.gflops > 0 && Number.isFinite(peak.gbps) && peak.gbps > 0, JSON.stringify(peak));
       for (let i = 0; i < 3; i++) assert.deepEqual((await m.run(picture(16))).y.data, plain.y.data);
       m.runSync(picture(16));
-      const { runs, ms, steps } = m.report({ profile: true }).profile.model;
+      const { runs, ms, steps, peak: again } = m.report({ profile: true }).profile.model;
+      assert.deepEqual(again, peak, 'it is measured once');
       assert.equal(runs, 4);
       assert.ok(ms > 0);
       const conv = steps.find((s) => /Conv/.test(s.op));
       assert.equal(conv.count, 4);
       assert.equal(conv.flops, 4 * 2 * (4 * 16 * 16) * (2 * 3 * 3));
+      assert.ok(conv.bytes >= 4 * 4 * (2 * 16 * 16 + 4 * 16 * 16), `${conv.bytes}`);
       assert.ok(steps.every((s) => s.count === 4 && s.ms >= 0));
     } finally {
       m.dispose();
@@ -108,6 +113,28 @@ describe('profile', () => {
     const flops = Object.fromEntries(m.report({ profile: true }).profile.model.steps.map((s) => [s.op, s.flops]));
     assert.deepEqual(flops, { MatMul: 2 * 5 * 3 * 7, Gemm: 2 * 2 * 3 * 5 });
     m.dispose();
+  });
+
+  test('recurrent layers and bytes are counted; a table that is gathered from is not read whole', async () => {
+    const random = (...dims) => ({ type: 'float32', dims, data: new Float32Array(dims.reduce((a, b) => a * b)).fill(0.1) });
+    const m = await load(model({
+      nodes: [{ op: 'Gather', in: ['table', 'i'], out: ['x'] }, { op: 'LSTM', in: ['x', 'w', 'r'], out: ['y'], attrs: { hidden_size: 4n } }],
+      inputs: [{ name: 'i', type: 'int64', dims: [5, 2] }], outputs: [float('y', [5, 1, 2, 4])],
+      initializers: { table: random(1000, 3), w: random(1, 16, 3), r: random(1, 16, 4) },
+    }));
+    m.report({ profile: true });
+    m.runSync({ i: { type: 'int64', dims: [5, 2], data: new BigInt64Array(10).fill(7n) } });
+    const { LSTM, Gather } = Object.fromEntries(m.report({ profile: true }).profile.model.steps.map((s) => [s.op, s]));
+    assert.equal(LSTM.flops, 2 * 5 * 2 * (16 * 3 + 16 * 4));
+    assert.equal(Gather.bytes, 2 * 4 * 5 * 2 * 3);
+    m.dispose();
+    assert.equal(m.report({ profile: true }).profile.model.runs, 1, 'a model that is gone is still told about');
+  });
+
+  test('a profile asked for after dispose() has no peak', async () => {
+    const m = await load(CONV);
+    m.dispose();
+    assert.deepEqual(m.report({ profile: true }).profile.model, { runs: 0, ms: 0, planMs: 0, steps: [] });
   });
 
   test('loops are timed by the nodes of their bodies, and a failing run leaves the model usable', async () => {

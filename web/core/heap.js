@@ -552,7 +552,18 @@ export class Heap {
   stepShape(step, side, i) {
     const value = this.#call('step_' + side, step, i);
     const facts = value && this.#facts(value);
-    return facts && !facts.kind ? { type: facts.type, dims: facts.dims } : null;
+    return facts && !facts.kind ? { type: facts.type, dims: facts.dims, bytes: facts.bytes } : null;
+  }
+
+  /** Multiply-adds on registers alone. @param {number} operations @returns {number} */
+  burn(operations) {
+    this.#call('peak_multiply_add', operations);
+    return operations;
+  }
+
+  /** Reads this memory once. @param {number} most @returns {number} the bytes that were read */
+  sweep(most) {
+    return this.#call('peak_read', most, this.#room) >>> 0;
   }
 
   /** A copy of an output that was just computed. @param {number} step @param {number} i @returns {{ value: ValueLike, channelsLast: boolean } | null} */

@@ -5,7 +5,7 @@ import { Loaded } from './loaded.js';
 import { isPackage } from './package.js';
 import { isNode, isPage, now } from './platform.js';
 import { hasRelaxedSimd } from './probe.js';
-import { Profile } from './profile.js';
+import { Profile, measurePeak } from './profile.js';
 import { getDelivery, getGpu, getModule } from './runtime.js';
 import { Session } from './session.js';
 import { baseOf, openSource } from './source.js';
@@ -313,7 +313,10 @@ export class LocalModel {
       this.#peakBytes = heap.bytes; // wasm memory never shrinks
     }
     const sum = (/** @type {string} */ key) => Object.values(this.#stats).reduce((n, stats) => n + stats[key], 0);
-    if (profile) for (const s of list) s.profile ??= new Profile();
+    if (profile && list.some((s) => !s.profile)) {
+      const peak = disposed ? undefined : measurePeak(heap);
+      for (const s of list) s.profile ??= new Profile(peak);
+    }
     return {
       version, build, variant: heap.variant, rare: heap.isRare,
       backend: list.some((s) => s.gpu) ? 'gpu' : 'cpu', ...(this.#gpu && { gpu: this.#gpuFacts(list) }),

@@ -34,14 +34,15 @@ export function verdict(i) {
 
 /** By operator, the most time first. @param {ProfiledStep[]} steps */
 export function byOperator(steps) {
-  /** @type {Map<string, { op: string, nodes: number, count: number, ms: number, flops: number, flopsMs: number }>} */
+  /** @type {Map<string, { op: string, nodes: number, count: number, ms: number, flops: number, flopsMs: number, bytes: number }>} */
   const ops = new Map();
   for (const s of steps) {
-    const entry = ops.get(s.op) ?? { op: s.op, nodes: 0, count: 0, ms: 0, flops: 0, flopsMs: 0 };
+    const entry = ops.get(s.op) ?? { op: s.op, nodes: 0, count: 0, ms: 0, flops: 0, flopsMs: 0, bytes: 0 };
     entry.nodes++;
     entry.count += s.count;
     entry.ms += s.ms;
     entry.flops += s.flops;
+    entry.bytes += s.bytes;
     if (s.flops) entry.flopsMs += s.ms;
     ops.set(s.op, entry);
   }
@@ -72,13 +73,18 @@ export function inspectionText(name, i) {
 }
 
 /** @param {ProfileTable} p @param {number} [slowest] nodes that are listed */
-export function profileText({ runs, ms, planMs, steps }, slowest = 20) {
+export function profileText({ runs, ms, planMs, steps, peak }, slowest = 20) {
   const per = (/** @type {number} */ n) => (n / Math.max(runs, 1)).toFixed(3), share = (/** @type {number} */ n) => `${(100 * n / (ms || 1)).toFixed(1)} %`;
   const ops = byOperator(steps);
   const flops = steps.reduce((n, s) => n + s.flops, 0), flopsMs = ops.reduce((n, o) => n + o.flopsMs, 0);
   const top = [...steps].sort((a, b) => b.ms - a.ms).slice(0, slowest);
-  return [`${per(ms)} ms per run over ${count(runs)} runs, of it ${per(planMs)} ms for inputs and planning; ${gflops(flops, flopsMs)} GFLOP/s where operations are counted`, '',
-    ...columns([['Operator', 'nodes', 'ms', 'share', 'GFLOP/s'], ...ops.map((o) => [o.op, String(o.nodes), per(o.ms), share(o.ms), gflops(o.flops, o.flopsMs)])]), '',
-    ...columns([['Slowest', 'node', 'ms', 'share', 'GFLOP/s', 'output'], ...top.map((s) => [s.op, s.name || s.output || '–', per(s.ms), share(s.ms), gflops(s.flops, s.ms), `${s.type} ${shape(s.shape)}`])]),
+  const of = (/** @type {number} */ amount, /** @type {number} */ time, /** @type {number | undefined} */ most) => (amount && time && most ? `${(amount / time / 1e4 / most).toFixed(0)} %` : '–');
+  /** What it did a second, and which share of what the machine can. @param {{ flops: number, bytes: number, ms: number }} x @param {number} counted the time in which operations are counted */
+  const rates = (x, counted) => [gflops(x.flops, counted), of(x.flops, counted, peak && peak.gflops * peak.threads), gflops(x.bytes, x.ms), of(x.bytes, x.ms, peak?.gbps)];
+  const heads = ['GFLOP/s', 'of peak', 'GB/s', 'of peak'];
+  return [`${per(ms)} ms per run over ${count(runs)} runs, of it ${per(planMs)} ms for inputs and planning; ${gflops(flops, flopsMs)} GFLOP/s where operations are counted`,
+    ...(peak ? [`The peak here: ${(peak.gflops * peak.threads).toFixed(1)} GFLOP/s of multiply-adds on ${peak.threads === 1 ? 'one thread' : `${peak.threads} threads`}, ${peak.gbps.toFixed(1)} GB/s read by one thread from this model's memory`] : []), '',
+    ...columns([['Operator', 'nodes', 'ms', 'share', ...heads], ...ops.map((o) => [o.op, String(o.nodes), per(o.ms), share(o.ms), ...rates(o, o.flopsMs)])]), '',
+    ...columns([['Slowest', 'node', 'ms', 'share', ...heads, 'output'], ...top.map((s) => [s.op, s.name || s.output || '–', per(s.ms), share(s.ms), ...rates(s, s.ms), `${s.type} ${shape(s.shape)}`])]),
   ].join('\n') + '\n';
 }
