@@ -1,5 +1,6 @@
-// make bench: Quern beside onnxruntime-web, LiteRT and TensorFlow.js in one Chromium: bytes, run time, start-up, memory, long runs. Prints
-// tables, writes build/bench-results.json, and when everything ran RESULTS.md, results.json and the chart results.svg. node run.mjs [size] [speed] [threads] [start] [heap] [soak]
+// make bench: Quern beside onnxruntime-web, LiteRT and TensorFlow.js in one Chromium: bytes, run time, start-up, planning, memory, long runs. Prints
+// tables, writes build/bench-results.json, and when everything ran RESULTS.md, results.json and the chart results.svg. node run.mjs [size] [speed] [threads] [start] [overhead]
+// [heap] [soak]
 // picks parts, MODELS=resnet50,ocr_det models.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -11,6 +12,7 @@ import { chart, shares } from './chart.mjs';
 import { heap, soak } from './memory.mjs';
 import { ROOT } from './models.mjs';
 import { fixed } from './numbers.mjs';
+import { overhead } from './overhead.mjs';
 import { launch } from './pages.mjs';
 import { Report } from './report.mjs';
 import { serve } from './server.mjs';
@@ -18,7 +20,7 @@ import { NAMES, speed, speedTables } from './speed.mjs';
 import { start } from './start.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url)), LIBS = 'tests/bench/node_modules/';
-const all = ['size', 'speed', 'threads', 'start', 'heap', 'soak'], parts = process.argv.length > 2 ? process.argv.slice(2) : all;
+const all = ['size', 'speed', 'threads', 'start', 'overhead', 'heap', 'soak'], parts = process.argv.length > 2 ? process.argv.slice(2) : all;
 const wrong = parts.find((p) => !all.includes(p));
 if (wrong) throw new Error(`no part ${wrong}; there are ${all.join(', ')}`);
 execFileSync(path.join(ROOT, 'tools/make-bench-models.sh'), { stdio: 'inherit' });
@@ -48,6 +50,7 @@ try {
   if (parts.includes('speed')) speedTables((results.speed = await speed(browser, 1)), 1, report);
   if (parts.includes('threads')) speedTables((results.threads = await speed(browser, 2)), 2, report);
   if (parts.includes('start')) results.start = await start(browser, server, report);
+  if (parts.includes('overhead')) results.overhead = await overhead(browser, report);
   if (parts.includes('heap')) results.heap = await heap(browser, report);
   if (parts.includes('soak')) results.soak = await soak(browser, report);
 } finally {

@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
+import { load } from '../../dist/index.js';
 import { chart, shares } from '../bench/chart.mjs';
 import { signature } from '../bench/engines.js';
 import { ROOT, SPEED, enginesOf } from '../bench/models.mjs';
 import { geometricMean, median, quantile, spread } from '../bench/numbers.mjs';
+import { blocks } from '../bench/overhead.mjs';
 import { serve } from '../bench/server.mjs';
 
 test('median, quantiles, spread and geometric mean', () => {
@@ -68,4 +70,18 @@ test('the chart: a bar for each engine whose answers agree, as long as its share
   assert.match(svg, /One &#38; two/);
   assert.match(svg, /prefers-color-scheme:dark/);
   assert.ok(!svg.includes('alone') && !svg.includes('NaN'));
+});
+
+test('the graph whose planning is timed has 500 nodes, runs at any height and does something', async () => {
+  const m = await load(blocks(), { threads: 1 });
+  try {
+    assert.equal(m.report().plan.nodesInFile, 500);
+    for (const h of [4, 9]) {
+      const [y] = Object.values(m.runSync({ x: { type: 'float32', dims: [1, 4, h, 8], data: Float32Array.from({ length: 32 * h }, (_, i) => Math.sin(i)) } }));
+      assert.deepEqual(y.dims, [1, 4, h, 8]);
+      assert.ok(y.data.every(Number.isFinite) && new Set(y.data).size > 16 * h);
+    }
+  } finally {
+    m.dispose();
+  }
 });
