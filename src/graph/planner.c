@@ -618,6 +618,14 @@ static qn_status make_segment(work *w, qn_plan *parent) {
   qn_frame *f = w->frame;
   qn_ir *g = f->ir;
   qn_plan *p = w->plan;
+  const qn_plan *like = parent ? parent->children : f->plans;
+  if (like) { /* other shapes take about as many steps: nothing is moved while it grows */
+    p->steps = qn_pool_alloc(&p->pool, (size_t)like->n_steps * sizeof *p->steps);
+    p->bindings = qn_pool_alloc(&p->pool, (size_t)like->n_bindings * sizeof *p->bindings);
+    if (!p->steps || !p->bindings) return no_memory(w);
+    w->step_capacity = like->n_steps;
+    p->binding_capacity = like->n_bindings;
+  }
   memset(f->now, 0, (size_t)g->n_values * sizeof *f->now);
   memset(f->recorded, 0, (size_t)g->n_values * sizeof *f->recorded);
   for (int i = 0; i < g->n_inputs + g->n_captures; i++) {
