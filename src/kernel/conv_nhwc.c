@@ -165,7 +165,7 @@ static void convolve(const void *argument, int64_t first, int64_t last, int work
   lay_out(c, p, j->scratch + (size_t)worker * qn_parallel_part(r.size), &r);
   size_t group_size = qn_tile_packed_count(depth, group_maps);
   qn_tiles tiles = {.row = r.rows, .gathered = r.kinds, .offset = r.offsets, .runs = (size_t)(p->kernel_height * (merged ? 1 : p->kernel_width)),
-                    .length = (size_t)(merged ? each * p->kernel_width : each), .depth = (size_t)depth, .alike = is_matrix(c, p)};
+                    .length = (size_t)(merged ? each * p->kernel_width : each), .depth = (size_t)depth, .alike = is_matrix(c, p), .pitch = is_matrix(c, p) ? (size_t)c->channels : 0};
   for (size_t run = 0; run < tiles.runs; run++) {
     int64_t ky = merged ? (int64_t)run : (int64_t)run / p->kernel_width, kx = merged ? 0 : (int64_t)run % p->kernel_width;
     r.offsets[run] = (size_t)((ky * p->dilation_y * p->width + kx * p->dilation_x) * c->channels);

@@ -228,7 +228,7 @@ static void convolve(const void *argument, int64_t from, int64_t to, int worker)
   size_t each = qn_tile_packed_count(channels, c->maps), v_matrix = (size_t)(block * v_stride) + APART, m_matrix = (size_t)(block * m_stride) + APART;
   memset(r.zeros, 0, (size_t)v_stride * sizeof(float));
   memset(r.kinds, 1, (size_t)block / QN_TILE_ROWS);
-  qn_tiles tiles = {.row = r.rows, .gathered = r.kinds, .runs = 1, .length = (size_t)channels, .depth = (size_t)channels};
+  qn_tiles tiles = {.row = r.rows, .gathered = r.kinds, .runs = 1, .length = (size_t)channels, .depth = (size_t)channels, .pitch = (size_t)v_stride};
   qn_tile_out product = {.columns = c->maps, .stride = m_stride, .activation = {.min = -INFINITY, .max = INFINITY}};
   qn_tile_out out = {.columns = c->maps, .stride = c->maps, .residual_columns = tail->residual_channels, .residual_stride = tail->residual_channels, .activation = tail->activation};
   for (int64_t i = from; i < to; i++) {

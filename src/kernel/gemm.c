@@ -46,17 +46,14 @@ static int64_t rows_of(int64_t k) { return k > SHORT ? ROWS : 2 * ROWS; }
 
 /* Literal row numbers keep the sums in registers. */
 #define EACH_4(X) X(0) X(1) X(2) X(3)
-#define EACH_ROW(X) EACH_4(X) if (!few) { QN_TILE_REST(X) }
 
-/* A tile of rows, or the first four of them, and one panel, c = clamp(start + a·b); start and c may be the same. QN_IN_ORDER keeps the compiler
- * from loading all of a first, which spills everywhere. */
-static QN_INLINE void tile_of(const bool few, size_t k, const float *const *row, const float *b, const float *start, size_t start_stride, float *c,
-                              size_t ldc, qn_f32x4 min, qn_f32x4 max) {
+/* Rows that qn_tile_rows() leaves: four, and one panel, c = clamp(start + a·b); start and c may be the same. */
+QN_NOINLINE static void tile(size_t k, const float *const row[4], const float *b, const float *start, size_t start_stride, float *c, size_t ldc,
+                             qn_f32x4 min, qn_f32x4 max) {
   qn_f32x4 x;
-#define SET_UP(r)                                                   \
-  const float *a##r = row[r];                                       \
-  const float *s##r = start + (few && r > 3 ? 0 : r) * start_stride; \
-  qn_f32x4 lo##r = qn_load4(s##r), hi##r = qn_load4(s##r + 4);
+#define SET_UP(r)            \
+  const float *a##r = row[r]; \
+  qn_f32x4 lo##r = qn_load4(start + r * start_stride), hi##r = qn_load4(start + r * start_stride + 4);
 #define STEP(r)                   \
   QN_IN_ORDER;                    \
   x = qn_load_splat4(a##r + i);   \
@@ -65,28 +62,19 @@ static QN_INLINE void tile_of(const bool few, size_t k, const float *const *row,
 #define STORE(r)                                               \
   qn_store4(c + r * ldc, qn_min4(qn_max4(lo##r, min), max));   \
   qn_store4(c + r * ldc + 4, qn_min4(qn_max4(hi##r, min), max));
-  QN_TILE_EACH(SET_UP)
+  EACH_4(SET_UP)
   for (size_t i = 0; i < k; i++, b += QN_PANEL) {
     qn_f32x4 b0 = qn_load4(b), b1 = qn_load4(b + 4);
-    EACH_ROW(STEP)
+    EACH_4(STEP)
   }
-  EACH_ROW(STORE)
+  EACH_4(STORE)
 }
-/* Functions of their own, so that the engine optimizes them during the first large product. */
-#define TILE_OF(name, FEW)                                                                                                                         \
-  QN_NOINLINE static void name(size_t k, const float *const *row, const float *b, const float *start, size_t start_stride, float *c, size_t ldc, \
-                               qn_f32x4 min, qn_f32x4 max) {                                                                                     \
-    tile_of(FEW, k, row, b, start, start_stride, c, ldc, min, max);                                                                              \
-  }
-TILE_OF(tile, false)
-#if QN_TILE_ROWS > 4
-TILE_OF(tile_few, true)
-#else
-#define tile_few tile
-#endif
 
-/* Rows of the next tile when so many are left. */
-static int64_t height_of(int64_t left) { return left == 5 || left == 6 || left > 8 ? TILE : 4; }
+/* Tiles of TILE rows of so many: what is left makes fours without many empty rows. */
+static int64_t whole_tiles(int64_t rows) {
+  const int64_t tiles = rows / TILE, left = rows % TILE;
+  return TILE > 4 && tiles > 0 && (left == 1 || left == 2) ? tiles - 1 : tiles;
+}
 
 /* What the panel at column j starts from: its bias, padded. */
 static const float *padded_bias(const float *bias, int64_t j, int64_t width, float edge[QN_PANEL]) {
@@ -99,37 +87,38 @@ static const float *padded_bias(const float *bias, int64_t j, int64_t width, flo
 }
 
 /* A tile over the edge of C works in a copy. */
-static void edge_tile(bool few, int64_t rows, int64_t width, size_t k, const float *const *row, const float *b, const float *start,
-                      size_t start_stride, float *c, int64_t ldc, qn_f32x4 min, qn_f32x4 max) {
-  float copy[TILE * QN_PANEL] = {0};
+static void edge_tile(int64_t rows, int64_t width, size_t k, const float *const row[4], const float *b, const float *start, size_t start_stride, float *c,
+                      int64_t ldc, qn_f32x4 min, qn_f32x4 max) {
+  float copy[4 * QN_PANEL] = {0};
   if (start_stride) {
     for (int64_t r = 0; r < rows; r++) memcpy(copy + r * QN_PANEL, c + r * ldc, (size_t)width * sizeof(float));
     start = copy;
     start_stride = QN_PANEL;
   }
-  if (few) tile_few(k, row, b, start, start_stride, copy, QN_PANEL, min, max);
-  else tile(k, row, b, start, start_stride, copy, QN_PANEL, min, max);
+  tile(k, row, b, start, start_stride, copy, QN_PANEL, min, max);
   for (int64_t r = 0; r < rows; r++) memcpy(c + r * ldc, copy + r * QN_PANEL, (size_t)width * sizeof(float));
 }
 
-/* All columns of a block of rows, k of at most DEPTH: `b` is the panels' part, panels `step` apart. */
+/* All columns of a block of rows, k of at most DEPTH: `b` is the panels' part, panels `step` apart; more: added to what is there. */
 static void block(int64_t rows, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t step, const float *bias, bool more,
-                  float *c, int64_t ldc, qn_f32x4 min, qn_f32x4 max) {
+                  float *c, int64_t ldc, const qn_activation *clamp) {
+  const qn_f32x4 min = qn_splat4(clamp->min), max = qn_splat4(clamp->max);
   float edge[QN_PANEL];
   for (int64_t j = 0; j < n; j += QN_PANEL, b += step) {
     const int64_t width = n - j < QN_PANEL ? n - j : QN_PANEL;
     const float *first = more ? NULL : padded_bias(bias, j, width, edge);
-    for (int64_t i = 0, height; i < rows; i += height) {
-      const float *row[TILE]; /* those past the last are read, not stored */
-      float *to = c + i * ldc + j;
-      const float *start = more ? to : first;
+    int64_t i = 0;
+    if (!more && width == QN_PANEL) {
+      qn_tile_rows((size_t)whole_tiles(rows), (size_t)k, a, (size_t)lda, b, &(qn_tile_end){first, NULL, 0, clamp}, c + j, (size_t)ldc);
+      i = whole_tiles(rows) * TILE;
+    }
+    for (; i < rows; i += 4) {
+      const int64_t there = rows - i < 4 ? rows - i : 4;
+      const float *row[4], *start = more ? c + i * ldc + j : first; /* rows past the last are read, not stored */
       const size_t start_stride = more ? (size_t)ldc : 0;
-      height = height_of(rows - i);
-      for (int64_t r = 0; r < TILE; r++) row[r] = a + (i + r < rows ? i + r : rows - 1) * lda;
-      const bool few = height < TILE;
-      if (width < QN_PANEL || rows - i < height) edge_tile(few, rows - i < height ? rows - i : height, width, (size_t)k, row, b, start, start_stride, to, ldc, min, max);
-      else if (few) tile_few((size_t)k, row, b, start, start_stride, to, (size_t)ldc, min, max);
-      else tile((size_t)k, row, b, start, start_stride, to, (size_t)ldc, min, max);
+      for (int64_t r = 0; r < 4; r++) row[r] = a + (r < there ? i + r : i) * lda;
+      if (width < QN_PANEL || there < 4) edge_tile(there, width, (size_t)k, row, b, start, start_stride, c + i * ldc + j, ldc, min, max);
+      else tile((size_t)k, row, b, start, start_stride, c + i * ldc + j, (size_t)ldc, min, max);
     }
   }
 }
@@ -205,7 +194,7 @@ static qn_epilogue columns_of(const job *j, int64_t item, int64_t *from, int64_t
 QN_NOINLINE static void multiply(const void *argument, int64_t first, int64_t last, int worker) {
   const job *j = argument;
   const int64_t k = j->k, blocks = k > DEPTH ? (k + DEPTH - 1) / DEPTH : 1, depth = (k + blocks - 1) / blocks; /* of about the same depth */
-  const qn_f32x4 min = qn_splat4(j->e->min), max = qn_splat4(j->e->max), low = qn_splat4(-INFINITY), high = qn_splat4(INFINITY);
+  const qn_activation open = {.min = -INFINITY, .max = INFINITY}, clamp = {.min = j->e->min, .max = j->e->max};
   (void)worker;
   for (int64_t item = first, j0, j1; item < last; item++) {
     const qn_epilogue e = columns_of(j, item, &j0, &j1);
@@ -215,8 +204,7 @@ QN_NOINLINE static void multiply(const void *argument, int64_t first, int64_t la
     if (rows == 1) one_row((size_t)(j1 - j0), (size_t)k, from, packed, c, &e);
     for (int64_t at = 0; rows > 1 && (at < k || at == 0); at += depth > 0 ? depth : 1) {
       const bool end = at + depth >= k;
-      block(rows, j1 - j0, end ? k - at : depth, from + at, j->lda, packed + at * QN_PANEL, k * QN_PANEL, e.bias, at > 0, c, j->ldc, end ? min : low,
-            end ? max : high);
+      block(rows, j1 - j0, end ? k - at : depth, from + at, j->lda, packed + at * QN_PANEL, k * QN_PANEL, e.bias, at > 0, c, j->ldc, end ? &clamp : &open);
     }
   }
 }

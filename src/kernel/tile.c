@@ -132,6 +132,16 @@ PANEL_OF(panel8, true, false)
 PANEL_OF(panel4, false, false)
 PANEL_OF(panel8_few, true, true)
 
+/* Rows that lie evenly, as many tiles as are whole; how many rows that was. */
+static int64_t even_rows(const qn_tiles *t, const float *packed, const qn_tile_out *o, int64_t column, int64_t rows) {
+  static const float none[PANEL] = {0};
+  const bool add = o->residual && column < o->residual_columns;
+  if (!t->pitch || !qn_tile_whole(o, column, PANEL)) return 0;
+  const qn_tile_end end = {o->bias ? o->bias + column : none, add ? o->residual + column : NULL, (size_t)o->residual_stride, &o->activation};
+  qn_tile_rows((size_t)(rows / ROWS), t->depth, t->row[0], t->pitch, packed, &end, o->y + column, (size_t)o->stride);
+  return rows / ROWS * ROWS;
+}
+
 void qn_tile_run(const qn_tiles *tiles, const float *packed, const qn_tile_out *out) {
   int64_t few = tiles->alike && ROWS > 4 ? tiles->rows % ROWS : 0; /* rows for which tiles of four are less work */
   if (few == 1 || few == 2) few += ROWS;
@@ -139,7 +149,7 @@ void qn_tile_run(const qn_tiles *tiles, const float *packed, const qn_tile_out *
   for (int64_t j = 0, width; j < out->columns; j += width) {
     width = tiles->eights ? PANEL : width_at(out->columns, j);
     if (width == PANEL) {
-      panel8(tiles, packed, out, j, 0, tiles->rows - few);
+      panel8(tiles, packed, out, j, even_rows(tiles, packed, out, j, tiles->rows - few), tiles->rows - few);
       if (few) panel8_few(tiles, packed, out, j, tiles->rows - few, tiles->rows);
     } else {
       panel4(tiles, packed, out, j, 0, tiles->rows);

@@ -36,6 +36,7 @@ typedef struct qn_tiles {
   size_t runs, length;        /* runs · length == depth */
   size_t depth;
   bool alike;                 /* no tile is gathered, so that the last rows may be tiles of four */
+  size_t pitch;               /* floats from row to row where all lie evenly; else 0 */
   bool eights;                /* the weights are packed by qn_gemm_pack(), in panels of 8 columns to the last */
 } qn_tiles;
 
@@ -47,6 +48,17 @@ typedef struct qn_tile_out {
   int64_t residual_columns, residual_stride;
   qn_activation activation;
 } qn_tile_out;
+
+/* What becomes of the sums of a panel. */
+typedef struct qn_tile_end {
+  const float *bias;          /* [8] */
+  const float *residual;      /* NULL, or [rows, residual_stride], added before the activation */
+  size_t residual_stride;
+  const qn_activation *activation;
+} qn_tile_end;
+
+/* c [tiles · QN_TILE_ROWS, 8 of ldc] = activation(bias + a · b + residual); a: [rows, depth of lda], b: a packed panel [depth, 8] */
+void qn_tile_rows(size_t tiles, size_t depth, const float *a, size_t lda, const float *b, const qn_tile_end *end, float *c, size_t ldc);
 
 /* Stores four sums of a row, those past the last column left out. */
 void qn_tile_put_part(const qn_tile_out *o, qn_f32x4 sum, int64_t row, int64_t column);
