@@ -41,7 +41,7 @@ void qn_gemm_pack(int64_t k, int64_t n, const float *b, int64_t row_stride, int6
 
 /* Rows of A that take turns with a panel of B, read where they lie: up to that depth they stay in the second cache while all panels pass. Twice
  * as many, where they are short, halve what B takes from memory. */
-enum { TILE = QN_TILE_ROWS, ROWS = 66 / TILE * TILE, SHORT = 768, DEPTH = 4096 };
+enum { TILE = QN_TILE_ROWS, ROWS = 66 / TILE * TILE, SHORT = 768, DEPTH = 4096, FETCH = 4 /* multiplications in the time that a weight takes from memory */ };
 static int64_t rows_of(int64_t k) { return k > SHORT ? ROWS : 2 * ROWS; }
 
 /* Literal row numbers keep the sums in registers. */
@@ -214,7 +214,7 @@ void qn_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const
   job j = {.m = m, .n = n, .k = k, .lda = lda, .ldc = ldc, .a = a, .b = packed, .c = c, .e = e, .rows = rows_of(k)};
   j.blocks = (m + j.rows - 1) / j.rows;
   j.parts = qn_parallel_parts(j.blocks, n);
-  qn_parallel(j.blocks * j.parts, (m < j.rows ? m : j.rows) * k * n / j.parts, multiply, &j);
+  qn_parallel(j.blocks * j.parts, (m == 1 ? FETCH : m < j.rows ? m : j.rows) * k * n / j.parts, multiply, &j);
 }
 
 size_t qn_gemm_raw_room(int64_t k, int64_t n) {
@@ -278,7 +278,7 @@ void qn_gemm_raw(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, c
                  int64_t column_stride, float *c, int64_t ldc, const qn_epilogue *e, float *scratch) {
   if (m <= 2 && (column_stride == 1 || row_stride == 1)) {
     const job j = {m, n, k, lda, ldc, row_stride, column_stride, a, b, c, e, 1, m, qn_parallel_parts(m, n)};
-    qn_parallel(m * j.parts, k * n / j.parts, multiply_vector, &j);
+    qn_parallel(m * j.parts, FETCH * k * n / j.parts, multiply_vector, &j);
     return;
   }
   for (int64_t j = 0; j < n; j += COLUMNS) {
