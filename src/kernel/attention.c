@@ -9,7 +9,7 @@
 #include "kernel/softmax.h"
 #include "kernel/unary.h"
 
-enum { ROWS = 32 /* queries whose scores are kept at a time */, CHUNK = 256 };
+enum { ROWS = 36 /* queries whose scores are kept at a time: whole tiles of products */, CHUNK = 256 };
 
 static size_t size_of(qn_dtype t) { return qn_dtype_size(t); }
 static const void *at(const qn_heads *t, int64_t b, int64_t h, int64_t r) {

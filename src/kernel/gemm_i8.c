@@ -37,7 +37,7 @@ static void widen_panel(size_t depth, const int8_t *b, int16_t *wide) {
   for (size_t i = 0; i < depth * QN_PANEL; i += 8) wasm_v128_store(wide + i, wasm_i16x8_load8x8(b + i));
 }
 
-/* sums [R, 8] = start [8] + a·b, or with `more` what is there already plus that. Literal row numbers keep the sums in registers, and row pointers
+/* sums [tiles · R, 8] = start [8] + a·b, or with `more` what is there already plus that. Literal row numbers keep the sums in registers, and row pointers
  * with a size_t index keep addresses 32 bits wide. Six rows are slower, and so is unrolling. */
 #define ROWS_1(X) X(0)
 #define ROWS_2(X) ROWS_1(X) X(1)
@@ -55,20 +55,23 @@ static void widen_panel(size_t depth, const int8_t *b, int16_t *wide) {
 #define STORE(r)                                   \
   wasm_v128_store(sums + r * QN_PANEL, lo##r);     \
   wasm_v128_store(sums + r * QN_PANEL + 4, hi##r);
-#define TILE(R)                                                                                                                   \
-  QN_NOINLINE static void tile##R(size_t depth, const int16_t *a, size_t stride, const int16_t *b, const int32_t *start, bool more,\
-                                  int32_t *sums) {                                                                                \
-    const v128_t start0 = wasm_v128_load(start), start1 = wasm_v128_load(start + 4);                                              \
-    v128_t x;                                                                                                                     \
-    ROWS_##R(SET_UP)                                                                                                              \
-    if (more) {                                                                                                                   \
-      ROWS_##R(LOAD)                                                                                                              \
-    }                                                                                                                             \
-    for (size_t i = 0; i < depth; i += 2, b += 2 * QN_PANEL) {                                                                    \
-      const v128_t b0 = wasm_v128_load(b), b1 = wasm_v128_load(b + 8);                                                            \
-      ROWS_##R(STEP)                                                                                                              \
-    }                                                                                                                             \
-    ROWS_##R(STORE)                                                                                                               \
+#define TILE(R)                                                                                                                     \
+  QN_NOINLINE static void tile##R(size_t tiles, size_t depth, const int16_t *a, size_t stride, const int16_t *b, const int32_t *start, \
+                                  bool more, int32_t *sums) {                                                                       \
+    const v128_t start0 = wasm_v128_load(start), start1 = wasm_v128_load(start + 4);                                                \
+    for (; tiles > 0; tiles--, a += R * stride, sums += R * QN_PANEL) {                                                             \
+      const int16_t *panel = b;                                                                                                     \
+      v128_t x;                                                                                                                     \
+      ROWS_##R(SET_UP)                                                                                                              \
+      if (more) {                                                                                                                   \
+        ROWS_##R(LOAD)                                                                                                              \
+      }                                                                                                                             \
+      for (size_t i = 0; i < depth; i += 2, panel += 2 * QN_PANEL) {                                                                \
+        const v128_t b0 = wasm_v128_load(panel), b1 = wasm_v128_load(panel + 8);                                                    \
+        ROWS_##R(STEP)                                                                                                              \
+      }                                                                                                                             \
+      ROWS_##R(STORE)                                                                                                               \
+    }                                                                                                                               \
   }
 TILE(4)
 TILE(2)
@@ -105,8 +108,9 @@ static void tile(size_t rows, size_t depth, const int16_t *a, size_t stride, con
     }
 }
 #define PLAIN_TILE(R)                                                                                                                  \
-  static void tile##R(size_t depth, const int16_t *a, size_t stride, const int16_t *b, const int32_t *start, bool more, int32_t *sums) { \
-    tile(R, depth, a, stride, b, start, more, sums);                                                                                   \
+  static void tile##R(size_t tiles, size_t depth, const int16_t *a, size_t stride, const int16_t *b, const int32_t *start, bool more,     \
+                      int32_t *sums) {                                                                                                 \
+    tile(tiles * R, depth, a, stride, b, start, more, sums);                                                                           \
   }
 PLAIN_TILE(4)
 PLAIN_TILE(2)
@@ -132,13 +136,10 @@ static void block(size_t rows, size_t depth, const int16_t *a, size_t stride, co
     const size_t part = depth - i < DEPTH ? depth - i : DEPTH;
     const int16_t *row = a + i;
     widen_panel(part, b + i * QN_PANEL, wide);
-    for (size_t r = 0, height; r < rows; r += height, row += height * stride) {
-      int32_t *to = sums + r * QN_PANEL;
-      height = rows - r >= 4 ? 4 : rows - r >= 2 ? 2 : 1;
-      if (height == 4) tile4(part, row, stride, wide, start, i > 0, to);
-      else if (height == 2) tile2(part, row, stride, wide, start, i > 0, to);
-      else tile1(part, row, stride, wide, start, i > 0, to);
-    }
+    const size_t whole = rows / 4 * 4, two = rows % 4 / 2 * 2;
+    tile4(rows / 4, part, row, stride, wide, start, i > 0, sums);
+    tile2(two / 2, part, row + whole * stride, stride, wide, start, i > 0, sums + whole * QN_PANEL);
+    tile1(rows % 2, part, row + (whole + two) * stride, stride, wide, start, i > 0, sums + (whole + two) * QN_PANEL);
     i += part;
   } while (i < depth);
 }
