@@ -124,12 +124,13 @@ static void block(int64_t rows, int64_t n, int64_t k, const float *a, int64_t ld
 }
 
 /* One row: the weights are read once, from memory or, in a recurrence, from a cache. Four panels at once keep eight sums in flight, which is
- * what it takes to keep up with a cache, and share each number of the row. Few columns have two sums each in place of it. */
+ * what it takes to keep up with a cache, and share each number of the row. Few columns have two sums each in place of it, and so have all where
+ * multiply and add are apart: the engines that take that build spill eight sums. */
 static void one_row(size_t n, size_t k, const float *a, const float *b, float *c, const qn_epilogue *e) {
   const qn_f32x4 min = qn_splat4(e->min), max = qn_splat4(e->max);
   const size_t panel = k * QN_PANEL;
   size_t j = 0;
-  for (; j + 4 * QN_PANEL <= n; j += 4 * QN_PANEL, b += 4 * panel) {
+  for (; QN_TILE_ROWS > 4 && j + 4 * QN_PANEL <= n; j += 4 * QN_PANEL, b += 4 * panel) {
     const float *b0 = b, *b1 = b0 + panel, *b2 = b1 + panel, *b3 = b2 + panel, *bias = e->bias ? e->bias + j : NULL;
 #define SET_OUT(r) qn_f32x4 lo##r = bias ? qn_load4(bias + QN_PANEL * r) : qn_splat4(0.0f), hi##r = bias ? qn_load4(bias + QN_PANEL * r + 4) : lo##r;
 #define ADD_UP(r)                             \
