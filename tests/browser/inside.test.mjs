@@ -115,7 +115,7 @@ test('a model with a missing operator, and a file that is no model', { skip }, a
 });
 
 test('by keyboard', { skip }, async () => {
-  await page.focus('#tab-hear');
+  await page.focus('#tab-draw');
   await page.keyboard.press('ArrowRight');
   assert.equal(await page.getAttribute('#tab-inside', 'aria-selected'), 'true');
   await give('plain.onnx', PLAIN);
