@@ -78,7 +78,7 @@ TEST(what_the_others_refuse) {
   CHECK(steps_refuse("[{\"step\":\"concat\"}]", &(steps_input){"m", QN_FLOAT16, 2, {1, 3}, ages}, 1, "'m' is float16; it takes numbers or texts"));
   qn_pipeline *p = qn_pipeline_create(qn_feature_steps);
   CHECK(qn_pipeline_read(p, "steps", "[" SELECT "]", strlen("[" SELECT "]"), &steps_error) == QN_OK && qn_pipeline_input(p, "age", QN_DOUBLE, 1, (int64_t[]){3}, 0, &steps_error) == QN_OK);
-  CHECK(qn_pipeline_plan(p, true, &steps_error) != QN_OK && strstr(steps_error.text, "it needs the whole signal"));
+  CHECK(qn_pipeline_plan(p, true, &steps_error) != QN_OK && strstr(steps_error.text, "only sound comes in pieces"));
   qn_pipeline_free(p);
   CHECK(steps_refuse("[{\"step\":\"concat\"}]", &(steps_input){"m", QN_DOUBLE, 2, {1, 0}, ages}, 1, "it got 0 columns"));
 }
@@ -102,6 +102,15 @@ TEST(no_columns) {
   qn_pipeline *p = steps_run("[" SELECT ",{\"step\":\"one_hot\",\"categories\":[[22]],\"drop\":0,\"unknown\":\"ignore\",\"as\":\"none\"},{\"step\":\"concat\",\"input\":[\"none\",\"columns\",\"none\"],\"missing\":\"allow\"}]", rows, 1);
   const qn_tensor *t = steps_result(p, 0);
   CHECK(t && t->dims[1] == 1 && ((float *)t->data)[2] == 40);
+  qn_pipeline_free(p);
+}
+
+/* One tensor may be taken twice. */
+TEST(twice_the_same) {
+  qn_pipeline *p = steps_run("[{\"step\":\"concat\",\"input\":[\"age\",\"b\",\"b\",\"age\"],\"missing\":\"allow\"}]", (steps_input[]){rows[0], {"b", QN_DOUBLE, 2, {3, 1}, ages}}, 2);
+  const qn_tensor *t = steps_result(p, 0);
+  CHECK(t && t->dims[1] == 4);
+  for (int i = 0; t && i < 4; i++) CHECK(((float *)t->data)[i] == 22 && ((float *)t->data)[8 + i] == 40);
   qn_pipeline_free(p);
 }
 
@@ -144,6 +153,7 @@ int main(void) {
   RUN(long_values_are_cut_in_messages);
   RUN(no_rows);
   RUN(no_columns);
+  RUN(twice_the_same);
   RUN(many_categories);
   RUN(without_memory);
   return DONE();

@@ -33,7 +33,7 @@ static bool column_at(const qn_stage *s, int i, qn_column *c) {
   for (; i < s->input_count; i++) {
     const qn_tensor *t = qn_stage_in(s, i);
     if (!width_of(t)) continue;
-    c->tensor = t, c->slot = s->inputs[i], c->first = 0, c->stride = width_of(t);
+    c->tensor = t, c->slot = s->inputs[i], c->input = i, c->first = 0, c->stride = width_of(t);
     return true;
   }
   return false;
@@ -48,9 +48,7 @@ qn_column qn_column_first(const qn_stage *s) {
 bool qn_column_next(const qn_stage *s, qn_column *c) {
   c->index++;
   if (++c->first < c->stride) return true;
-  int i = 0;
-  while (s->inputs[i] != c->slot) i++;
-  return column_at(s, i + 1, c);
+  return column_at(s, c->input + 1, c);
 }
 
 typedef struct words {

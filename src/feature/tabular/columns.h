@@ -13,6 +13,7 @@ typedef struct qn_column {
   const qn_tensor *tensor;
   int64_t first, stride;  /* its value in row r is element first + r · stride */
   int32_t index;          /* among all columns of the step */
+  int32_t input;          /* its input's index: a step may take one twice */
   const qn_slot *slot;
 } qn_column;
 
