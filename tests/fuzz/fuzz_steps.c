@@ -68,7 +68,11 @@ static void add_value(source *s, text *t, const qn_param *p) {
       else add(t, "[\"a\",\"b\",\"box\"%s]", below(s, 2) ? ",\"x\"" : "");
       return;
     case QN_PARAM_FILE: add(t, "\"file%d\"", below(s, 3)); return;
-    default: add(t, below(s, 2) ? "\"a\"" : "[[1,2],{\"a\":[0.5,\"b\"]}]"); return;
+    default: {
+      static const char *const trees[] = {"\"a\"", "[[1,2],{\"a\":[0.5,\"b\"]}]", "[[1,2,null]]", "[[-1,0,1]]", "[[\"\",\"a\",\"b\"]]", "[[0,1],[-8,0,2.5,100]]", "[[\"a\"],[0,null]]", "[null,[1]]"};
+      add(t, "%s", trees[below(s, 8)]);
+      return;
+    }
   }
 }
 

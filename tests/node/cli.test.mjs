@@ -140,7 +140,7 @@ describe('quern', () => {
     assert.match(quern('compare', at, file('s5.npz', writeNpz({ c: f(1) }))).err, /there is no source: the steps take columns, given are c/);
 
     const seen = quern('inspect', at);
-    assert.match(seen.out, /Features +\[\{"step":"select","columns":\["a","b"\]\},/);
+    assert.match(seen.out, /Features +0 {2}select {2}columns \["a","b"\]\n +1 {2}scale {2}center 1 {2}scale 2 {2}as "scaled"\n/);
     assert.equal(seen.status, 0);
     write({ features: [steps[0], { step: 'scale', centre: 1 }] });
     for (const command of ['inspect', 'verify']) {

@@ -13,6 +13,16 @@ function pointerLines(folder) {
   return [`Pointer      number ${p.sequence}, versions ${Object.keys(p.versions).join(', ')}; ${channels.join(', ')}${p.minimum ? `; nothing below ${p.minimum}` : ''}${p.blocked ? `; blocked ${p.blocked.join(', ')}` : ''}${p.expires ? `; expires ${p.expires}` : ''}`];
 }
 
+/** A step in a line: its place, its name, its parameters, long ones cut. @param {any} step @param {number} i */
+function stepText(step, i) {
+  const { step: name, ...params } = step ?? {};
+  const short = (/** @type {any} */ v) => {
+    const text = JSON.stringify(v);
+    return text.length > 60 ? `${text.slice(0, 57)}…${Array.isArray(v) ? ` (${v.length})` : ''}` : text;
+  };
+  return [i, name, ...Object.entries(params).map(([key, v]) => `${key} ${short(v)}`)].join('  ');
+}
+
 /** @param {Opened} opened */
 export function packageText({ folder, manifest, file }) {
   const lines = [`${manifest.name} ${manifest.version}${manifest.title ? `: ${manifest.title}` : ''}`, `License      ${manifest.license ?? 'not said'}`, ...pointerLines(folder),
@@ -25,7 +35,10 @@ export function packageText({ folder, manifest, file }) {
   }
   const all = filesOf(manifest), files = all.filter(([what]) => !what.endsWith('.delta')), deltas = all.filter(([what]) => what.endsWith('.delta')), extra = files.filter(([what]) => what === 'labels' || what.startsWith('files.'));
   if (extra.length) lines.push(`Files        ${extra.map(([what, f]) => `${what.replace('files.', '')} (${f.file})`).join(', ')}`);
-  for (const [what, steps] of [['Features', manifest.features], ['Answers', manifest.outputs]]) if (steps) lines.push(`${String(what).padEnd(13)}${JSON.stringify(steps)}`);
+  for (const [what, steps] of [['Features', manifest.features], ['Answers', manifest.outputs]]) {
+    if (Array.isArray(steps)) steps.forEach((step, i) => lines.push(`${(i ? '' : what).padEnd(13)}${stepText(step, i)}`));
+    else if (steps) lines.push(`${String(what).padEnd(13)}${JSON.stringify(steps)}`);
+  }
   if (manifest.limits) lines.push(`Limits       ${JSON.stringify(manifest.limits)}`);
   const total = files.filter(([what]) => !what.endsWith('.golden')).reduce((n, [, f]) => n + (f.size ?? 0), 0);
   lines.push(`Download     ${total} bytes in ${new Set(files.map(([, f]) => f.file)).size} files`);

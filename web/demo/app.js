@@ -10,9 +10,8 @@ import { startJudge } from './judge.js';
 const $ = (id) => document.getElementById(id);
 
 waitFor(keepForLater());
-const parts = { read: startRead(), hear: startHear(), see: startSee(), draw: startDraw(), inside: startInside() };
+const parts = { read: startRead(), hear: startHear(), see: startSee(), draw: startDraw(), inside: startInside(), judge: startJudge() };
 tabs();
-parts.judge = startJudge();
 connection();
 
 // ARIA tabs: arrows move and choose, Home and End jump; the address remembers the choice.
@@ -26,7 +25,7 @@ function tabs() {
       other.setAttribute('aria-selected', String(chosen));
       other.tabIndex = chosen ? 0 : -1;
       panelOf(other).hidden = !chosen;
-      if (!chosen) parts[panelOf(other).id]?.stop(); // camera and microphone do not run behind a closed tab
+      if (!chosen) parts[panelOf(other).id].stop(); // camera and microphone do not run behind a closed tab
     }
     if (focus) tab.focus();
     history.replaceState(null, '', `#${panelOf(tab).id}`);
@@ -49,14 +48,13 @@ function tabs() {
 function connection() {
   const chip = $('connection');
   // What the chosen tab needs of its model first: kept means that it opens without a network.
-  const needs = { read: MODELS.ocr, hear: MODELS.vad, see: MODELS.face, draw: MODELS.symbols };
+  const needs = { read: MODELS.ocr, hear: MODELS.vad, see: MODELS.face, draw: MODELS.symbols, judge: MODELS.cancer };
   const isKept = async (/** @type {string | undefined} */ url) => {
     const script = await caches.match(new URL('index.js', DIST).href);
     if (!script) return false;
     if (!url) return Boolean(await caches.match(new URL('report.js', DIST).href));
     return (await (await program('index.js')).cache.list()).packages.some((p) => p.url === url);
   };
-  needs.judge = MODELS.cancer;
   const show = async () => {
     const panel = Object.keys(parts).find((id) => !$(id).hidden) ?? 'read';
     const kept = Boolean(navigator.serviceWorker?.controller && await isKept(needs[panel]));

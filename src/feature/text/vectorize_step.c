@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "feature/step.h"
-#include "feature/text/murmur3.h"
 #include "feature/text/terms.h"
+#include "kernel/murmur3.h"
 
 enum { VOCABULARY, HASH, ANALYZER, NGRAMS, LOWERCASE, STRIP_ACCENTS, WORD_LENGTH, STOP_WORDS, BINARY, SUBLINEAR, IDF, NORM, ALTERNATE_SIGN, PARAMS };
 enum { NO_NORM, L1, L2 };
@@ -93,7 +93,9 @@ static void count_term(void *to, const char *term, size_t length) {
     if (id >= 0) own->row[id] = own->binary ? 1 : own->row[id] + 1;
     return;
   }
-  const int32_t h = (int32_t)qn_murmur3(term, length);
+  qn_murmur3 hash = {0};
+  qn_murmur3_add(&hash, term, length);
+  const int32_t h = (int32_t)qn_murmur3_end(&hash);
   const int64_t place = (h < 0 ? -(int64_t)h : h), n = own->features;
   /* the one hash whose absolute value is no int32: as scikit-learn places it */
   double *at = &own->row[h == INT32_MIN ? (INT32_MAX - (n - 1)) % n : place % n];
