@@ -1,7 +1,6 @@
-// make bench: Quern beside onnxruntime-web, LiteRT and TensorFlow.js in one Chromium: bytes, run time, start-up, planning, memory, long runs. Prints
-// tables, writes build/bench-results.json, and when everything ran RESULTS.md, results.json and the chart results.svg. node run.mjs [size] [speed] [threads] [start] [overhead]
-// [heap] [soak]
-// picks parts, MODELS=resnet50,ocr_det models.
+// make bench: Quern beside onnxruntime-web, LiteRT and TensorFlow.js in one Chromium: bytes, run time, start-up, planning, memory, long runs.
+// Prints tables, writes build/bench-results.json, and when everything ran RESULTS.md, results.json and the chart results.svg.
+// node run.mjs [size] [speed] [threads] [start] [overhead] [heap] [soak] picks parts, MODELS=resnet50,ocr_det models.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
