@@ -3,7 +3,7 @@
 // node run.mjs [size] [speed] [threads] [start] [overhead] [heap] [soak] picks parts, MODELS=resnet50,ocr_det models.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 import path from 'node:path';
 import { brotliCompressSync, constants } from 'node:zlib';
 import { fileURLToPath } from 'node:url';
@@ -27,7 +27,12 @@ execFileSync(path.join(ROOT, 'tools/make-bench-models.sh'), { stdio: 'inherit' }
 const report = new Report(), server = await serve(), browser = await launch(server);
 const versions = JSON.parse(readFileSync(path.join(HERE, 'package.json'), 'utf8')).dependencies;
 /** @type {Record<string, any>} */
-const results = { machine: `${cpus()[0].model}, ${cpus().length} cores`, browser: browser.version, versions };
+const results = { machine: `${cpus()[0].model}, ${cpus().length} cores`, browser: browser.version, versions, load: [loadavg()[0]] };
+
+/** What others did meanwhile: the bench itself keeps less than three threads busy. @param {Record<string, any>} r */
+const quiet = ({ load: [before, after] }) => (Math.max(before, after) < cpus().length + 2
+  ? `Nothing else of weight ran meanwhile (load average ${fixed(before, 1)} before, ${fixed(after, 1)} after).`
+  : `**The machine was busy with other work meanwhile** (load average ${fixed(before, 1)} before, ${fixed(after, 1)} after, on ${cpus().length} cores): ratios on one thread and bytes hold, times are longer than they need be, and what several threads gain cannot be told.`);
 
 /** What a page loads of each engine before its model. */
 function sizes() {
@@ -56,6 +61,7 @@ try {
   await browser.close();
   server.close();
 }
+results.load.push(loadavg()[0]);
 const json = JSON.stringify(results, null, 1);
 writeFileSync(path.join(ROOT, 'build/bench-results.json'), json);
 if (process.argv.length === 2 && !process.env.MODELS) {
@@ -64,7 +70,7 @@ if (process.argv.length === 2 && !process.env.MODELS) {
   writeFileSync(path.join(HERE, 'results.svg'), chart(panels));
   writeFileSync(path.join(HERE, 'RESULTS.md'), `# Benchmark results
 
-Written by \`make bench\` (\`node tests/bench/run.mjs\`): onnxruntime-web ${versions['onnxruntime-web']}, LiteRT ${versions['@litertjs/core']} and TensorFlow.js ${versions['@tensorflow/tfjs-core']} (wasm) beside Quern in one Chromium ${results.browser} on ${results.machine}. Machines are noisy: read ratios, not milliseconds. The figures as data: [results.json](results.json).
+Written by \`make bench\` (\`node tests/bench/run.mjs\`): onnxruntime-web ${versions['onnxruntime-web']}, LiteRT ${versions['@litertjs/core']} and TensorFlow.js ${versions['@tensorflow/tfjs-core']} (wasm) beside Quern in one Chromium ${results.browser} on ${results.machine}. Machines are noisy: read ratios, not milliseconds. ${quiet(results)} The figures as data: [results.json](results.json).
 
 ![Run time of each model on Quern, LiteRT and TensorFlow.js as a share of onnxruntime-web's, on one thread and on two](results.svg)
 ${report.lines.join('\n')}
