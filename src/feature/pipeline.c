@@ -252,7 +252,8 @@ static qn_status plan_step(qn_pipeline *p, node *n, bool stream, qn_error *err) 
 }
 
 static bool take(size_t *at, size_t size) {
-  if (size > (size_t)UINT32_MAX - 65536 || *at > (size_t)UINT32_MAX - 65536) return false; /* what a wasm memory can have */
+  const uint64_t most = UINT32_MAX - 65536, all = (uint64_t)*at + size + QN_SLACK + QN_ALIGN; /* what a wasm memory can have; sums of 32 bits would begin anew */
+  if (size > most || all > most) return false;
   *at += qn_align_up(size + QN_SLACK);
   return true;
 }
