@@ -124,7 +124,7 @@ typedef struct splitter {
 } splitter;
 
 static bool part(splitter *s, size_t begin, size_t end, bool match) {
-  qn_piece *last = s->any ? &s->out->list[s->out->count - 1] : NULL;
+  qn_piece *last = s->any && s->out->count ? &s->out->list[s->out->count - 1] : NULL;
   bool ok = true;
   switch (s->behavior) {
     case QN_REMOVED: return match || qn_pieces_put(s->out, begin, end, -1);
