@@ -80,6 +80,7 @@ describe('run', () => {
     const data = ['', 'aä€😀', 'x'.repeat(300)];
     assert.deepEqual(m.runSync({ x: { data } }).y, { type: 'string', dims: [3], data });
     assert.deepEqual(m.runSync({ x: { data: [] } }).y, { type: 'string', dims: [0], data: [] });
+    assert.deepEqual(m.runSync({ x: { data: ['\ufeffa', '\ufeff'] } }).y.data, ['\ufeffa', '\ufeff'], 'what looks like a byte order mark stays');
   }));
 
   test('a scalar', () => using(identity('float32', []), (m) => assert.deepEqual(m.runSync({ x: { dims: [], data: [5] } }).y, f32([], 5))));

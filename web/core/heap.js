@@ -16,7 +16,7 @@ import { build } from './version.js';
  * @typedef {{ name: string, kind: Kind, type: string, dims: (number | string | null)[] | null, optional: boolean, key?: string }} Port
  */
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true }); // a text may begin with U+FEFF
 const encoder = new TextEncoder();
 /** @type {Kind[]} */
 const KINDS = ['tensor', 'sequence', 'optional', 'map']; // qn_kind
