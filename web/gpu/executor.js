@@ -76,8 +76,6 @@ export class Executor {
   #flag = null;
   /** @type {{ node: string, op: string, sentence: string }[]} */
   #complaints = [];
-  /** For comparisons: is given each result of a run that is recorded. @type {((step: Step, output: number, port: Port, data: any) => void) | null} */
-  trace = null;
   /** What the last run did. */
   facts = { dispatches: 0, uploaded: 0, downloaded: 0, islands: /** @type {string[]} */ ([]), replayed: false, submissions: 0 };
 
@@ -187,7 +185,6 @@ export class Executor {
         await this.#island(step);
         check();
       }
-      if (this.trace) await this.#show(step);
       this.#index++;
     }
     for (const e of this.#entries) if (e.chain) this.#compute(e);
@@ -202,16 +199,6 @@ export class Executor {
     const [oldest] = this.#programs;
     this.#programs.delete(oldest[0]);
     this.#release(oldest[1]);
-  }
-
-  /** @param {Step} step */
-  async #show(step) {
-    for (const [i, port] of step.out.entries()) {
-      const entry = port?.tensor ? this.#find(port) : undefined;
-      if (!port || !entry) continue;
-      await this.#toHeap([entry]);
-      this.trace?.(step, i, port, this.#plan.view(port).slice());
-    }
   }
 
   /** @param {{ own: Block[], chunks: GPUBuffer[] }} program */

@@ -1,5 +1,5 @@
 // The operators that the graphics card has: how each is encoded. One line here, a function in ops/.
-import { attend, headAttention } from './ops/attention.js';
+import { headAttention } from './ops/attention.js';
 import { batchNorm } from './ops/batch_norm.js';
 import { conv, convTranspose } from './ops/conv.js';
 import { ELEMENTWISE, elementwise, nameOf } from './ops/elementwise.js';
@@ -30,5 +30,3 @@ export const KERNELS = new Map([
 
 /** Whether a step goes on with an expression that it reads. @param {import('./plan.js').Step} s */
 export const startsChain = (s) => ELEMENTWISE.has(nameOf(s));
-
-export { attend };

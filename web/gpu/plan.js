@@ -7,6 +7,7 @@ import { ARRAYS } from '../core/tensor.js';
  * @typedef {{ type: string, dims: number[], count: number, at: number, bytes: number, place: 'run' | 'constant' | 'plan', tensor: boolean, lastUse: number }} Port
  */
 
+const decoder = new TextDecoder();
 const PLACES = /** @type {const} */ (['run', 'constant', 'plan']);
 const PORT = 18, HEAD = 8, KEPT = 0x7fffffff;
 
@@ -70,7 +71,7 @@ export class Plan {
   step(step) {
     const ports = this.#inside.call('step_ports', step), words = HEAD + PORT * ports, room = this.#space(words);
     this.#inside.call('step_facts', step, room);
-    return new Step(this, step, this.#read(room, words), this.#inside);
+    return new Step(this, step, this.#read(room, words));
   }
 
   get outputs() {
@@ -132,7 +133,7 @@ export class Plan {
     const memory = this.#inside.bytes(), list = facts[7];
     return {
       int: Number(view.getBigInt64(4, true)), float: view.getFloat32(12, true),
-      text: new TextDecoder().decode(memory.slice(facts[4], facts[4] + facts[5])),
+      text: decoder.decode(memory.slice(facts[4], facts[4] + facts[5])),
       ints: facts[0] === 7 ? Array.from(new BigInt64Array(memory.slice(list, list + 8 * facts[6]).buffer), Number) : [],
       floats: facts[0] === 6 ? Array.from(new Float32Array(memory.slice(list, list + 4 * facts[6]).buffer)) : [],
     };
@@ -156,8 +157,8 @@ export class Step {
   /** @type {Map<string, ReturnType<Plan['attr']>>} */
   #attrs = new Map();
 
-  /** @param {Plan} plan @param {number} step @param {Uint32Array} facts @param {{ text: (pointer: number) => string }} _inside */
-  constructor(plan, step, facts, _inside) {
+  /** @param {Plan} plan @param {number} step @param {Uint32Array} facts of qnw_step_facts */
+  constructor(plan, step, facts) {
     this.#plan = plan;
     this.#step = step;
     const floats = new Float32Array(facts.buffer);

@@ -1,7 +1,6 @@
 // Reductions, softmax and norms: a thread, or a group of 64 where there are few results, for each of them.
 import { Unsupported } from '../executor.js';
 import { WORDS } from '../words.js';
-import { float } from './elementwise.js';
 import { stridesOf } from './move.js';
 
 /**
@@ -224,5 +223,3 @@ export function lpNorm(g, s) {
 ${p === 1 ? '' : 's = sqrt(s);'}\nlet scale = select(1.0 / s, 0.0, s == 0.0);\nfor (var r = 0u; r < $len; r++) { ${w.element('r')} y[$y + base + e] = x[$x + base + e] * scale; }`,
   }), [g.in(x), g.out(y)], [w.count, ...w.values], w.count);
 }
-
-export { float };
